@@ -1,0 +1,188 @@
+//! Holds a request against what the schema says of its fields, before anything is sent.
+//!
+//! The generated functions walk a request with a [`Path`] that lives on the stack, so a request
+//! without faults costs no allocation.
+
+use bitcoin::consensus::encode::deserialize;
+
+use crate::codec::{address_length, is_subnet};
+use crate::glue::{Request, check_request};
+use crate::v1;
+
+/// Deepest nesting of messages in a request. Real nodes read 40 nested `next_block` and more; no
+/// client has a use for them, and every level costs the node a look-up under its main lock.
+const MAX_DEPTH: u16 = 32;
+
+/// Most faults that are reported of one request; a list of bad items would repeat itself.
+const MAX_VIOLATIONS: usize = 20;
+
+/// One fault of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The field, as a path: `outpoints[3].txid`.
+    pub field: String,
+    /// What is wrong with it.
+    pub description: String,
+}
+
+impl Request {
+    /// Holds the request against the bounds and contents that its fields must have.
+    ///
+    /// # Errors
+    /// With everything that is wrong, field by field, up to a bound.
+    pub fn check(&self) -> Result<(), Vec<Violation>> {
+        let mut violations = Violations(Vec::new());
+        check_request(self, &mut violations);
+        if violations.0.is_empty() { Ok(()) } else { Err(violations.0) }
+    }
+}
+
+/// The faults found so far.
+pub(crate) struct Violations(Vec<Violation>);
+
+impl Violations {
+    pub(crate) fn push(&mut self, at: &Path<'_>, description: impl Into<String>) {
+        if self.0.len() < MAX_VIOLATIONS {
+            self.0.push(Violation { field: at.to_string(), description: description.into() });
+        }
+    }
+}
+
+/// Where in a request a check stands.
+pub(crate) struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    step: Step,
+    depth: u16,
+}
+
+enum Step {
+    Root,
+    Field(&'static str),
+    Index(usize),
+}
+
+impl<'a> Path<'a> {
+    pub(crate) fn root() -> Self {
+        Self { parent: None, step: Step::Root, depth: 0 }
+    }
+
+    pub(crate) fn field(&'a self, name: &'static str) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Field(name), depth: self.depth + 1 }
+    }
+
+    pub(crate) fn index(&'a self, index: usize) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Index(index), depth: self.depth }
+    }
+
+    /// Whether a message may be looked into; too deep a nesting is a fault.
+    pub(crate) fn enter(&self, out: &mut Violations) -> bool {
+        if self.depth > MAX_DEPTH {
+            out.push(self, format!("is nested more than {MAX_DEPTH} deep"));
+            return false;
+        }
+        out.0.len() < MAX_VIOLATIONS
+    }
+}
+
+impl std::fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(parent) = self.parent {
+            parent.fmt(f)?;
+        }
+        match self.step {
+            Step::Root => Ok(()),
+            Step::Field(name) => {
+                let dot = if self.parent.is_some_and(|p| p.parent.is_some()) { "." } else { "" };
+                write!(f, "{dot}{name}")
+            }
+            Step::Index(index) => write!(f, "[{index}]"),
+        }
+    }
+}
+
+pub(crate) fn items(len: usize, max: usize, at: &Path<'_>, out: &mut Violations) {
+    if len > max {
+        out.push(at, format!("has {len} items; at most {max} are allowed"));
+    }
+}
+
+pub(crate) fn length(len: usize, min: usize, max: usize, at: &Path<'_>, out: &mut Violations) {
+    if len < min || len > max {
+        let wanted = if min == max { format!("exactly {min}") } else { format!("{min} to {max}") };
+        out.push(at, format!("is {len} bytes long; {wanted} are allowed"));
+    }
+}
+
+pub(crate) fn range(value: i128, min: i128, max: i128, at: &Path<'_>, out: &mut Violations) {
+    if value < min || value > max {
+        let wanted = match (min, max) {
+            (min, max) if max == i128::from(i64::MAX) => format!("at least {min}"),
+            (min, max) if min == i128::from(i64::MIN) => format!("at most {max}"),
+            (min, max) => format!("from {min} to {max}"),
+        };
+        out.push(at, format!("is {value}; it must be {wanted}"));
+    }
+}
+
+/// Bounds of a floating-point number. An upper bound of `i64::MAX` means none, so infinity passes.
+pub(crate) fn range_f64(value: f64, min: i64, max: i64, at: &Path<'_>, out: &mut Violations) {
+    // Not a number compares with nothing, and keeps a real node waiting for ever.
+    if value.is_nan() || value < min as f64 || (max != i64::MAX && value > max as f64) {
+        out.push(at, format!("is {value}; it must be a number of at least {min}"));
+    }
+}
+
+pub(crate) fn enumeration(value: i32, values: usize, name: &str, at: &Path<'_>, out: &mut Violations) {
+    if usize::try_from(value).map_or(true, |value| value >= values) {
+        out.push(at, format!("{value} is no value of {name}"));
+    }
+}
+
+pub(crate) fn hash(value: &[u8], at: &Path<'_>, out: &mut Violations) {
+    if value.len() != 32 {
+        out.push(at, format!("is {} bytes long; a hash has exactly 32", value.len()));
+    }
+}
+
+pub(crate) fn pub_key(value: &[u8], at: &Path<'_>, out: &mut Violations) {
+    if !matches!(value.len(), 0 | 33 | 65) {
+        out.push(at, format!("is {} bytes long; a public key has 33 or 65", value.len()));
+    }
+}
+
+pub(crate) fn transaction(value: &[u8], at: &Path<'_>, out: &mut Violations) {
+    match deserialize::<bitcoin::Transaction>(value) {
+        Ok(transaction) if transaction.input.is_empty() => out.push(at, "is a transaction without inputs"),
+        Ok(_) => {}
+        Err(error) => out.push(at, format!("is not a transaction: {error}")),
+    }
+}
+
+pub(crate) fn block(value: &[u8], at: &Path<'_>, out: &mut Violations) {
+    match deserialize::<bitcoin::Block>(value) {
+        Ok(block) if block.txdata.iter().any(|tx| tx.input.is_empty()) => {
+            out.push(at, "has a transaction without inputs");
+        }
+        Ok(_) => {}
+        Err(error) => out.push(at, format!("is not a block: {error}")),
+    }
+}
+
+pub(crate) fn json(value: &str, at: &Path<'_>, out: &mut Violations) {
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(value) {
+        out.push(at, format!("is not JSON: {error}"));
+    }
+}
+
+pub(crate) fn subnet(value: &str, at: &Path<'_>, out: &mut Violations) {
+    if !is_subnet(value) {
+        out.push(at, "is neither an address nor an address and a prefix length");
+    }
+}
+
+pub(crate) fn net_address(value: &v1::NetAddress, at: &Path<'_>, out: &mut Violations) {
+    match address_length(value.network) {
+        None => out.push(&at.field("network"), "is no BIP 155 network: 1 IPv4, 2 IPv6, 4 Tor v3, 5 I2P, 6 CJDNS"),
+        Some(wanted) => length(value.address.len(), wanted, wanted, &at.field("address"), out),
+    }
+}

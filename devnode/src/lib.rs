@@ -1,0 +1,36 @@
+//! The embedded node of bitcoin-grpc: a small regtest node that runs in memory.
+//!
+//! It is made for demonstrations and tests. Blocks are real, with real proof of work at regtest's target, and so are
+//! forks, the mempool, block filters and the order of notifications; answers agree with recordings of real nodes. But
+//! it is **no stand-in for a node in production**: signatures are not verified, nothing is stored, and there is no
+//! network.
+//!
+//! A submitted block goes through [`consensus`] into [`blocks`], moves the active chain, changes [`coins`] and the
+//! [`mempool`], gets a filter in [`filters`], and ends as [`events`] that a listener takes. A transaction goes through
+//! [`consensus`] and [`scripts`] into the [`mempool`], and from there through [`miner`] into a block. [`node`] holds
+//! all that together and answers the questions of the interfaces. What differs between generations of nodes is in
+//! [`generation`].
+//!
+//! Everything is synchronous and single-threaded; whoever serves it to others wraps a [`Node`] in a cell or a lock.
+
+pub mod blocks;
+pub mod clock;
+pub mod coins;
+pub mod consensus;
+pub mod estimate;
+pub mod events;
+pub mod feerate;
+pub mod filters;
+pub mod generation;
+pub mod import;
+pub mod mempool;
+pub mod miner;
+pub mod node;
+pub mod reject;
+pub mod scripts;
+pub mod settings;
+pub mod wire;
+
+pub use feerate::FeeRate;
+pub use generation::Generation;
+pub use node::{Node, NodeOptions};

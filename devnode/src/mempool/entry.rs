@@ -1,0 +1,49 @@
+//! One waiting transaction.
+
+use std::sync::Arc;
+
+use bitcoin::{Transaction, Txid, Wtxid};
+
+use crate::consensus::WITNESS_SCALE;
+
+/// Virtual bytes that one signature check counts for at least.
+const BYTES_PER_SIGOP: u64 = 20;
+
+/// A transaction of the mempool, with what never changes about it.
+#[derive(Clone, Debug)]
+pub struct MempoolEntry {
+    /// The transaction.
+    pub tx: Arc<Transaction>,
+    /// Its id.
+    pub txid: Txid,
+    /// Its id including witnesses.
+    pub wtxid: Wtxid,
+    /// Its fee, in satoshi.
+    pub fee: i64,
+    /// Its weight, raised to the cost of its signature checks if that is higher.
+    pub weight: u64,
+    /// Cost of its signature checks (BIP 141).
+    pub sigop_cost: u64,
+    /// When it came, in seconds since 1970.
+    pub time: i64,
+}
+
+impl MempoolEntry {
+    /// Puts an entry together.
+    pub fn new(tx: Arc<Transaction>, fee: i64, sigop_cost: u64, time: i64) -> Self {
+        Self {
+            txid: tx.compute_txid(),
+            wtxid: tx.compute_wtxid(),
+            weight: tx.weight().to_wu().max(sigop_cost * BYTES_PER_SIGOP),
+            tx,
+            fee,
+            sigop_cost,
+            time,
+        }
+    }
+
+    /// Size in virtual bytes.
+    pub fn vsize(&self) -> u64 {
+        self.weight.div_ceil(WITNESS_SCALE)
+    }
+}

@@ -1,0 +1,68 @@
+//! How blocks are made.
+
+use bitcoin::{Block, BlockHash, ScriptBuf, Transaction};
+
+use super::{BlockVerdict, Node};
+use crate::consensus::BlockChecks;
+use crate::miner::{BlockTemplate, TemplateContext, TemplateOptions, solve};
+use crate::reject::{Reject, RejectKind};
+
+impl Node {
+    /// A block on the tip without proof of work.
+    pub fn create_template(&self, options: &TemplateOptions) -> BlockTemplate {
+        let context = TemplateContext { index: &self.index, pool: &self.pool, rules: &self.rules, now: self.now() };
+        BlockTemplate::build(&context, options)
+    }
+
+    /// Makes blocks, one interval of the mock clock apart, that pay to a script anyone can spend. Returns their
+    /// hashes.
+    pub fn generate(&mut self, count: u32) -> Result<Vec<BlockHash>, Reject> {
+        self.generate_to(count, &TemplateOptions::default().script_pubkey)
+    }
+
+    /// Makes blocks, one interval of the mock clock apart, that pay to a script.
+    pub fn generate_to(&mut self, count: u32, script_pubkey: &ScriptBuf) -> Result<Vec<BlockHash>, Reject> {
+        (0..count)
+            .map(|_| {
+                self.step_clock();
+                self.mine_one(script_pubkey)
+            })
+            .collect()
+    }
+
+    /// Makes one block at the present time that pays to a script.
+    pub fn mine_one(&mut self, script_pubkey: &ScriptBuf) -> Result<BlockHash, Reject> {
+        let options = TemplateOptions { script_pubkey: script_pubkey.clone(), ..TemplateOptions::default() };
+        let template = self.create_template(&options);
+        self.mine(template.with_merkle_root())
+    }
+
+    /// Makes one block at the present time out of these transactions, in this order. Their fees are left unclaimed.
+    pub fn mine_transactions(
+        &mut self,
+        txs: Vec<Transaction>,
+        script_pubkey: &ScriptBuf,
+    ) -> Result<BlockHash, Reject> {
+        let options = TemplateOptions {
+            script_pubkey: script_pubkey.clone(),
+            use_mempool: false,
+            ..TemplateOptions::default()
+        };
+        let mut template = self.create_template(&options);
+        template.replace_transactions(txs);
+        let block = template.with_merkle_root();
+        self.check_block(&block, BlockChecks { work: false, merkle_root: false })?;
+        self.mine(block)
+    }
+
+    fn mine(&mut self, mut block: Block) -> Result<BlockHash, Reject> {
+        if !solve(&mut block.header) {
+            return Err(Reject::new(RejectKind::Header, "high-hash", "no nonce meets the target"));
+        }
+        let hash = block.block_hash();
+        match self.submit_block(block) {
+            BlockVerdict::Invalid { reject, .. } => Err(reject),
+            BlockVerdict::Connected | BlockVerdict::Duplicate | BlockVerdict::Inconclusive => Ok(hash),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What can fail, whose fault it is, and whether it makes sense to try again.
+
+use std::time::Duration;
+
+use bitcoin_grpc_contract::{Access, Method, Violation};
+
+/// Why a call has no reply.
+///
+/// Every variant answers two questions: who failed (the caller, this proxy, or the node), and
+/// whether sending the call again is safe. Frontends turn each into a status of their protocol
+/// by one exhaustive match; [`CallError::reason`] is the closed list that callers can rely on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The request is not what its schema allows. Nothing was sent.
+    #[error("the request has {} invalid field(s); the first: {}", .0.len(), first(.0))]
+    Invalid(Vec<Violation>),
+    /// The caller lacks the method's right. Nothing was sent.
+    #[error("{} needs the access class `{}`, which is not granted", .method.info().full_name, .class.name())]
+    Denied {
+        /// The method.
+        method: Method,
+        /// The class it needs.
+        class: Access,
+    },
+    /// The connected node's generation has no such method, or another one by its name.
+    #[error("{} is not in the node's interface ({profile}{}); {}", .method.info().full_name, difference(.why), where_it_is(.method))]
+    NotInProfile {
+        /// The method.
+        method: Method,
+        /// Name of the node's generation.
+        profile: &'static str,
+        /// How the generation's method differs, if it has one by that name.
+        why: Option<&'static str>,
+    },
+    /// A field that the caller set has no place in the connected node's generation.
+    #[error("the node's interface ({profile}) has no field `{field}` in {}", .method.info().full_name)]
+    FieldNotInProfile {
+        /// The method.
+        method: Method,
+        /// Name of the node's generation.
+        profile: &'static str,
+        /// The field.
+        field: &'static str,
+    },
+    /// The method needs a stream or an object, which this version does not serve yet.
+    #[error("{} passes {what}, which this version of bitcoin-grpc does not serve yet", .method.info().full_name)]
+    NotServed {
+        /// The method.
+        method: Method,
+        /// What it passes.
+        what: &'static str,
+    },
+    /// Too much is waiting already. Nothing was sent.
+    #[error("too many calls are waiting")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The deadline passed. The node may still carry the call out if it was sent.
+    #[error("the deadline passed before the node answered")]
+    DeadlineExceeded,
+    /// No node is connected, or it is not ready. Nothing was sent.
+    #[error("no node: {0}")]
+    NoNode(String),
+    /// The connection was lost while the call was under way. The node may have carried it out.
+    #[error("the node went away during the call")]
+    NodeLost,
+    /// All server threads of the node are taken by calls that never came back.
+    #[error("every server thread of the node is stuck in a call that does not end")]
+    NodeStuck,
+    /// The proxy is shutting down.
+    #[error("bitcoin-grpc is shutting down")]
+    Draining,
+    /// A height that the active chain does not reach.
+    #[error("height {height} is above the tip")]
+    AboveTip {
+        /// The height asked for.
+        height: i32,
+    },
+    /// The node answered with an exception.
+    #[error("the node refused the call: {0}")]
+    NodeException(String),
+    /// The node's reply cannot be understood.
+    #[error("the node's reply cannot be understood: {0}")]
+    BadReply(String),
+    /// A fault of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl CallError {
+    /// The reason's name, as callers see it in `google.rpc.ErrorInfo`. The list is closed; see
+    /// `docs/errors.md`.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "INVALID_FIELD",
+            Self::Denied { .. } => "ACCESS_NOT_GRANTED",
+            Self::NotInProfile { .. } => "METHOD_NOT_IN_NODE",
+            Self::FieldNotInProfile { .. } => "FIELD_NOT_IN_NODE",
+            Self::NotServed { .. } => "METHOD_NOT_SERVED",
+            Self::Busy { .. } => "TOO_MANY_CALLS",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::NoNode(_) => "NODE_UNAVAILABLE",
+            Self::NodeLost => "NODE_LOST",
+            Self::NodeStuck => "NODE_STUCK",
+            Self::Draining => "DRAINING",
+            Self::AboveTip { .. } => "HEIGHT_ABOVE_TIP",
+            Self::NodeException(_) => "NODE_EXCEPTION",
+            Self::BadReply(_) => "NODE_REPLY_INVALID",
+            Self::Internal(_) => "INTERNAL",
+        }
+    }
+}
+
+fn first(violations: &[Violation]) -> String {
+    violations.first().map(|v| format!("{} {}", v.field, v.description)).unwrap_or_default()
+}
+
+fn difference(why: &Option<&'static str>) -> String {
+    why.map(|why| format!(": {why}")).unwrap_or_default()
+}
+
+fn where_it_is(method: &Method) -> String {
+    let have: Vec<_> = bitcoin_grpc_contract::Profile::that_have(*method).collect();
+    match have.as_slice() {
+        [] => "no known node has it".to_owned(),
+        have => format!("nodes that have it: {}", have.join(", ")),
+    }
+}
