@@ -697,17 +697,17 @@ struct BlockInfo @0x9515caf33b457880 {
   # A block that was connected or disconnected.
   hash @0 :Data $G.content(blockHash);
   # Block hash, internal byte order.
-  prevHash @1 :Data $G.content(blockHash);
+  prevHash @1 :Data $G.content(blockHash) $G.nullable;
   # Hash of the block before it, internal byte order; absent for genesis.
   height @2 :Int32 = -1;
-  # Height; -1: unknown.
+  # Height; absent: unknown.
   fileNumber @3 :Int32 = -1;
-  # Number of the blk?????.dat file that holds it; -1: not on disk.
+  # Number of the blk?????.dat file that holds it; absent: not on disk.
   dataPos @4 :UInt32 = 0;
   # Position of the block in that file, in bytes.
-  data @5 :Data $G.content(block);
+  data @5 :Data $G.content(block) $G.nullable;
   # The block, network serialization with witness; absent if not provided.
-  undoData @6 :Data $G.content(raw);
+  undoData @6 :Data $G.content(raw) $G.nullable;
   # Undo data (the coins that the block spends) in the node's own format; absent if not provided.
   chainTimeMax @7 :UInt32 = 0;
   # Highest block time of this block and all before it, Unix time in seconds.
@@ -745,26 +745,26 @@ struct FoundBlockParam @0xedde51f40e3cad2a {
 }
 
 struct FoundBlockResult @0x980d6d9f8f8630fe {
-  # Facts about a block. Those that were not asked for are absent, 0 or false; so are all if it was not found.
-  hash @0 :Data $G.content(blockHash);
+  # Facts about a block. Those that were not asked for are absent; so are all if it was not found.
+  hash @0 :Data $G.content(blockHash) $G.nullable;
   # Block hash, internal byte order.
-  height @1 :Int32;
+  height @1 :Int32 $G.nullable;
   # Height.
-  time @2 :Int64;
+  time @2 :Int64 $G.nullable;
   # Time in the header, Unix time in seconds.
-  maxTime @3 :Int64;
+  maxTime @3 :Int64 $G.nullable;
   # Highest header time of this block and all before it, Unix time in seconds.
-  mtpTime @4 :Int64 $G.name("median_time_past");
+  mtpTime @4 :Int64 $G.name("median_time_past") $G.nullable;
   # Median time of this block and the ten before it, Unix time in seconds.
-  inActiveChain @5 :Bool;
+  inActiveChain @5 :Bool $G.nullable;
   # True if the block is in the active chain.
   locator @6 :Data $G.content(locator);
   # Locator of the block: its hash, then hashes ever further back, genesis last.
   nextBlock @7 :FoundBlockResult;
   # The block after it in the active chain; its `found` is false at the tip and on stale branches.
-  data @8 :Data $G.content(block);
-  # The block, network serialization with witness. If the data is pruned or was never received: the null
-  # block, which is 81 zero bytes.
+  data @8 :Data $G.content(block) $G.nullable;
+  # The block, network serialization with witness; absent too if the node has not got it: it was pruned, or
+  # never received.
   found @9 :Bool;
   # True if there is such a block.
 }

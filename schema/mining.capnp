@@ -10,8 +10,8 @@ using Context = import "/mp/proxy.capnp".Context;
 interface BlockTemplate @0xf9671ad841b2f622 $G.service("leased") $G.access(submit) {
   # A block template that the node keeps for the caller. It stays as it was made when the chain moves on.
 
-  destroy @0 (context :Context) -> () $G.plumbing("done when the lease of the template ends");
-  # Frees the template on the node.
+  destroy @0 (context :Context) -> () $G.idempotent;
+  # Ends the lease and frees the template on the node.
 
   getBlockHeader @1 (context :Context) -> (
     result :Data $G.content(header) $G.name("header")
@@ -130,7 +130,7 @@ interface Mining @0xf9c68436df3af39e $G.service("root") $G.access(read) {
 
   createNewBlock @4 (
     context :Context,
-    options :BlockCreateOptions $G.required $G.doc("How to make the template; may be empty."),
+    options :BlockCreateOptions $G.doc("How to make the template. Absent: the defaults of each option."),
     cooldown :Bool = true
       $G.doc("Wait until initial block download is over and the tip has caught up with the known headers; "
              "for ever, on a network without recent blocks. Absent: true. Core 30 and branches up to "
@@ -178,9 +178,10 @@ interface Mining @0xf9c68436df3af39e $G.service("root") $G.access(read) {
       $G.doc("Transaction ids, internal byte order. At most 10000, as the reply may hold that many "
              "transactions.")
   ) -> (
-    result :List(Data) $G.content(transaction) $G.name("transactions")
-      $G.doc("One per id, in the same order, network serialization with witness; empty: not in the mempool. "
-             "No entry at all if the node has no mempool.")
+    result :List(Data) $G.content(transaction) $G.name("transactions") $G.nullable
+      $G.entry(name = "MempoolTransaction", key = "tx", value = "")
+      $G.doc("One per id, in the same order; without a `tx`: not in the mempool. No entry at all if the node has "
+             "no mempool.")
   );
   # Mempool transactions by txid. Confirmed ones are not found.
 
@@ -190,9 +191,10 @@ interface Mining @0xf9c68436df3af39e $G.service("root") $G.access(read) {
       $G.doc("Witness transaction ids, internal byte order. At most 10000, as the reply may hold that many "
              "transactions.")
   ) -> (
-    result :List(Data) $G.content(transaction) $G.name("transactions")
-      $G.doc("One per id, in the same order, network serialization with witness; empty: not in the mempool. "
-             "No entry at all if the node has no mempool.")
+    result :List(Data) $G.content(transaction) $G.name("transactions") $G.nullable
+      $G.entry(name = "MempoolTransaction", key = "tx", value = "")
+      $G.doc("One per id, in the same order; without a `tx`: not in the mempool. No entry at all if the node has "
+             "no mempool.")
   );
   # Mempool transactions by wtxid. Confirmed ones are not found.
 }
@@ -235,7 +237,7 @@ struct CoinbaseTx @0xdc399c6d34ae7e69 {
   scriptSigPrefix @2 :Data $G.content(script);
   # Start of the scriptSig (the height, BIP 34). More may follow, 100 bytes in all. Up to height 16 at least
   # one byte must follow.
-  witness @3 :Data $G.content(raw);
+  witness @3 :Data $G.content(raw) $G.nullable;
   # The only witness element of the input, 32 bytes; absent if the block has no witness.
   blockRewardRemaining @4 :Int64 $G.name("block_reward_remaining_sat");
   # Subsidy and fees less the required outputs, in satoshi: what the miner may pay out.

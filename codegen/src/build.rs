@@ -52,7 +52,9 @@ pub fn descriptors(paths: &Paths) -> Result<Vec<u8>, Error> {
 /// Full names of the messages that hold a secret.
 #[must_use]
 pub fn secret_messages(generated: &Generated) -> Vec<String> {
-    let secret = |shape: &Shape| matches!(shape, Shape::Bytes(Content::Secret) | Shape::String(Content::Secret));
+    let secret = |shape: &Shape| {
+        matches!(shape, Shape::Bytes(Content::Secret) | Shape::String(Content::Secret))
+    };
     let messages = generated.contract.messages.values();
     let secrets = messages.filter(|m| m.fields.iter().any(|f| secret(&f.shape)));
     secrets.map(|m| format!(".bitcoin.ipc.v1.{}", m.name)).collect()

@@ -133,8 +133,16 @@ fn network_data() -> Vec<Message> {
             "NetAddress",
             "An address of a peer, on one of the networks of BIP 155.",
             vec![
-                field("network", "Network by its BIP 155 number: 1 IPv4, 2 IPv6, 4 Tor v3, 5 I2P, 6 CJDNS.", Shape::UInt32),
-                field("address", "Address bytes: 4 for IPv4, 16 for IPv6 and CJDNS, 32 for Tor v3 and I2P.", Shape::Bytes(Content::Raw)),
+                field(
+                    "network",
+                    "Network by its BIP 155 number: 1 IPv4, 2 IPv6, 4 Tor v3, 5 I2P, 6 CJDNS.",
+                    Shape::UInt32,
+                ),
+                field(
+                    "address",
+                    "Address bytes: 4 for IPv4, 16 for IPv6 and CJDNS, 32 for Tor v3 and I2P.",
+                    Shape::Bytes(Content::Raw),
+                ),
             ],
         ),
         message(
@@ -149,7 +157,11 @@ fn network_data() -> Vec<Message> {
             "PeerAddress",
             "A peer as it is gossiped: where it listens, what it offers, when it was last heard of.",
             vec![
-                field("time", "When it was last heard of, in seconds since the Unix epoch.", Shape::UInt32),
+                field(
+                    "time",
+                    "When it was last heard of, in seconds since the Unix epoch.",
+                    Shape::UInt32,
+                ),
                 field("services", "Service bits that it announced.", Shape::UInt64),
                 field("service", "Where it listens.", typed(Content::NetService)),
             ],
@@ -158,8 +170,16 @@ fn network_data() -> Vec<Message> {
             "BanEntry",
             "A ban in force.",
             vec![
-                field("subnet", "Banned address or subnet, in text: 192.0.2.7/32.", Shape::String(Content::Raw)),
-                field("created", "When the ban was made, in seconds since the Unix epoch.", Shape::Int64),
+                field(
+                    "subnet",
+                    "Banned address or subnet, in text: 192.0.2.7/32.",
+                    Shape::String(Content::Raw),
+                ),
+                field(
+                    "created",
+                    "When the ban was made, in seconds since the Unix epoch.",
+                    Shape::Int64,
+                ),
                 field("until", "When the ban ends, in seconds since the Unix epoch.", Shape::Int64),
             ],
         ),
@@ -168,8 +188,16 @@ fn network_data() -> Vec<Message> {
             "A handle on an object that the node holds for the caller.",
             vec![
                 field("handle", "Names the object in later calls.", Shape::String(Content::Raw)),
-                field("time_to_live", "The lease ends when it has gone unused for this long.", Shape::Message(DURATION.to_owned())),
-                field("instance", "Which instance of bitcoin-grpc holds it, for callers behind a load balancer.", Shape::String(Content::Raw)),
+                field(
+                    "time_to_live",
+                    "The lease ends when it has gone unused for this long.",
+                    Shape::Message(DURATION.to_owned()),
+                ),
+                field(
+                    "instance",
+                    "Which instance of bitcoin-grpc holds it, for callers behind a load balancer.",
+                    Shape::String(Content::Raw),
+                ),
             ],
         ),
     ]
@@ -181,9 +209,17 @@ fn stream_data() -> Vec<Message> {
             "StreamStarted",
             "First message of a stream: everything after it is live.",
             vec![
-                field("tip_hash", "Block hash of the tip when the stream began.", Shape::Bytes(Content::BlockHash)),
+                field(
+                    "tip_hash",
+                    "Block hash of the tip when the stream began.",
+                    Shape::Bytes(Content::BlockHash),
+                ),
                 field("tip_height", "Height of that tip.", Shape::Int32),
-                field("heartbeat_interval", "A stream without events sends a heartbeat this often.", Shape::Message(DURATION.to_owned())),
+                field(
+                    "heartbeat_interval",
+                    "A stream without events sends a heartbeat this often.",
+                    Shape::Message(DURATION.to_owned()),
+                ),
             ],
         ),
         message("Heartbeat", "Says that a stream without events is alive.", Vec::new()),
@@ -195,24 +231,48 @@ fn stream_data() -> Vec<Message> {
 pub(crate) fn key_of(target: Target) -> Vec<ProtoField> {
     match target {
         Target::Root => Vec::new(),
-        Target::Leased => vec![field("handle", "Handle of the lease on the object.", Shape::String(Content::Raw))],
+        Target::Leased => {
+            vec![field("handle", "Handle of the lease on the object.", Shape::String(Content::Raw))]
+        }
         Target::Named => vec![field("wallet", "Name of the wallet.", Shape::String(Content::Raw))],
     }
 }
 
 /// Message of a stream from the node: number, time, and one event.
 #[must_use]
-pub(crate) fn envelope(name: &str, file: &str, rpc: &str, events: Vec<ProtoField>, results: Vec<ProtoField>) -> Message {
+pub(crate) fn envelope(
+    name: &str,
+    file: &str,
+    rpc: &str,
+    events: Vec<ProtoField>,
+    results: Vec<ProtoField>,
+) -> Message {
     let in_oneof = |mut f: ProtoField| {
         f.oneof = Some("event".to_owned());
         f.optional = false;
         f
     };
     let mut fields = vec![
-        field("sequence", "Number of this message in its stream, from 1, without gaps.", Shape::UInt64),
-        field("time", "When bitcoin-grpc received the event.", Shape::Message(TIMESTAMP.to_owned())),
-        in_oneof(field("started", "The stream is live.", Shape::Message("StreamStarted".to_owned()))),
-        in_oneof(field("heartbeat", "Nothing happened, and the stream is alive.", Shape::Message("Heartbeat".to_owned()))),
+        field(
+            "sequence",
+            "Number of this message in its stream, from 1, without gaps.",
+            Shape::UInt64,
+        ),
+        field(
+            "time",
+            "When bitcoin-grpc received the event.",
+            Shape::Message(TIMESTAMP.to_owned()),
+        ),
+        in_oneof(field(
+            "started",
+            "The stream is live.",
+            Shape::Message("StreamStarted".to_owned()),
+        )),
+        in_oneof(field(
+            "heartbeat",
+            "Nothing happened, and the stream is alive.",
+            Shape::Message("Heartbeat".to_owned()),
+        )),
     ];
     fields.extend(events.into_iter().map(in_oneof));
     fields.extend(results.into_iter().map(in_oneof));
@@ -228,7 +288,13 @@ pub(crate) fn envelope(name: &str, file: &str, rpc: &str, events: Vec<ProtoField
 
 /// Message of a client in a conversation: the opening, then answers.
 #[must_use]
-pub(crate) fn conversation(name: &str, file: &str, rpc: &str, start: &str, answer: &str) -> Message {
+pub(crate) fn conversation(
+    name: &str,
+    file: &str,
+    rpc: &str,
+    start: &str,
+    answer: &str,
+) -> Message {
     let in_oneof = |mut f: ProtoField| {
         f.oneof = Some("message".to_owned());
         f
@@ -238,7 +304,11 @@ pub(crate) fn conversation(name: &str, file: &str, rpc: &str, start: &str, answe
         file: file.to_owned(),
         doc: format!("One message of a client to a stream of {rpc}."),
         fields: vec![
-            in_oneof(field("start", "Opens the stream; the first message, and no other.", Shape::Message(start.to_owned()))),
+            in_oneof(field(
+                "start",
+                "Opens the stream; the first message, and no other.",
+                Shape::Message(start.to_owned()),
+            )),
             in_oneof(field("answer", "Answers one invocation.", Shape::Message(answer.to_owned()))),
         ],
         origin: Origin::Contract,
@@ -250,8 +320,16 @@ pub(crate) fn conversation(name: &str, file: &str, rpc: &str, start: &str, answe
 #[must_use]
 pub(crate) fn invocation_fields() -> Vec<ProtoField> {
     vec![
-        field("invocation_id", "Number of the invocation in its stream; the answer repeats it.", Shape::UInt64),
-        field("answer_within", "The node is given a default answer after this long.", Shape::Message(DURATION.to_owned())),
+        field(
+            "invocation_id",
+            "Number of the invocation in its stream; the answer repeats it.",
+            Shape::UInt64,
+        ),
+        field(
+            "answer_within",
+            "The node is given a default answer after this long.",
+            Shape::Message(DURATION.to_owned()),
+        ),
     ]
 }
 

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 use crate::builtin;
+use crate::layout::nonzero;
 use crate::names::{contract, pascal, snake};
-use crate::schema::{Access, Content, Entry, Field, Interface, Method, Schema, Struct, Target, Type};
+use crate::schema::{
+    Access, Content, Entry, Field, Interface, Method, Schema, Struct, Target, Type,
+};
 
 /// The whole contract.
 #[derive(Debug)]
@@ -221,7 +224,12 @@ impl Contract {
     /// # Errors
     /// When the schema has something without a rule, or two things would get one name.
     pub fn build(schema: &Schema) -> Result<Self, Error> {
-        let mut builder = Builder { schema, messages: BTreeMap::new(), order: Vec::new(), pending: BTreeSet::new() };
+        let mut builder = Builder {
+            schema,
+            messages: BTreeMap::new(),
+            order: Vec::new(),
+            pending: BTreeSet::new(),
+        };
         for message in builtin::messages() {
             builder.insert(message)?;
         }
@@ -239,7 +247,12 @@ impl Contract {
             };
             (e.name.clone(), enumeration)
         });
-        Ok(Self { services, enums: enums.collect(), messages: builder.messages, order: builder.order })
+        Ok(Self {
+            services,
+            enums: enums.collect(),
+            messages: builder.messages,
+            order: builder.order,
+        })
     }
 
     /// The message that mirrors a struct of the schema.
@@ -319,7 +332,17 @@ impl<'a> Builder<'a> {
         let (request, response) =
             (format!("{}{name}Request", service.name), format!("{}{name}Response", service.name));
         let file = stem(&service.file);
-        self.messages_of_rpc(service, declared_by, method, form, callback, &file, &request, &response, target)?;
+        self.messages_of_rpc(
+            service,
+            declared_by,
+            method,
+            form,
+            callback,
+            &file,
+            &request,
+            &response,
+            target,
+        )?;
         Ok(Rpc {
             name,
             interface: declared_by.name.clone(),
@@ -336,7 +359,10 @@ impl<'a> Builder<'a> {
         })
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one caller; each is a different fact of one method")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one caller; each is a different fact of one method"
+    )]
     fn messages_of_rpc(
         &mut self,
         service: &Interface,
@@ -350,7 +376,11 @@ impl<'a> Builder<'a> {
         target: Target,
     ) -> Result<(), Error> {
         let place = (declared_by.name.clone(), method.name.clone());
-        let rpc = format!("{}.{}", service.name, method.rename.clone().unwrap_or_else(|| contract(&method.name)));
+        let rpc = format!(
+            "{}.{}",
+            service.name,
+            method.rename.clone().unwrap_or_else(|| contract(&method.name))
+        );
         let mut params = builtin::key_of(target);
         params.extend(self.fields(&method.params, true, file)?);
         let start = Message {
@@ -382,7 +412,11 @@ impl<'a> Builder<'a> {
             (Form::Bidirectional, Some(callback)) => {
                 let start_name = format!("{}Start", request.trim_end_matches("Request"));
                 let answer = self.answer(callback, file)?;
-                self.insert(Message { name: start_name.clone(), doc: format!("Opens a stream of {rpc}."), ..start })?;
+                self.insert(Message {
+                    name: start_name.clone(),
+                    doc: format!("Opens a stream of {rpc}."),
+                    ..start
+                })?;
                 self.insert(builtin::conversation(request, file, &rpc, &start_name, &answer))?;
                 let events = self.events(callback, file, true)?;
                 self.insert(builtin::envelope(response, file, &rpc, events, results))
@@ -391,7 +425,12 @@ impl<'a> Builder<'a> {
     }
 
     /// The events of a callback interface as fields of a oneof, their messages written first.
-    fn events(&mut self, callback: &Interface, file: &str, invocation: bool) -> Result<Vec<ProtoField>, Error> {
+    fn events(
+        &mut self,
+        callback: &Interface,
+        file: &str,
+        invocation: bool,
+    ) -> Result<Vec<ProtoField>, Error> {
         let mut events = Vec::new();
         for method in callback.methods.iter().filter(|m| m.plumbing.is_none()) {
             let base = callback.name.trim_end_matches("Callback").to_owned();
@@ -411,7 +450,14 @@ impl<'a> Builder<'a> {
             };
             let origin = Origin::Params(callback.name.clone(), method.name.clone());
             let home = stem(&callback.file);
-            self.insert(Message { name: message.clone(), file: home, doc: doc.clone(), fields, origin, requested: false })?;
+            self.insert(Message {
+                name: message.clone(),
+                file: home,
+                doc: doc.clone(),
+                fields,
+                origin,
+                requested: false,
+            })?;
             events.push(builtin::field(&snake(&name), &doc, Shape::Message(message)));
         }
         Ok(events)
@@ -419,7 +465,8 @@ impl<'a> Builder<'a> {
 
     /// The message with which a client answers an invocation of a callback.
     fn answer(&mut self, callback: &Interface, file: &str) -> Result<String, Error> {
-        let method = callback.methods.iter().find(|m| m.plumbing.is_none() && !m.results.is_empty());
+        let method =
+            callback.methods.iter().find(|m| m.plumbing.is_none() && !m.results.is_empty());
         let method = method.ok_or_else(|| Error::schema("a callback without answers"))?;
         let name = format!("{}Answer", callback.name.trim_end_matches("Callback"));
         let mut fields = builtin::answer_fields();
@@ -436,7 +483,12 @@ impl<'a> Builder<'a> {
     }
 
     /// Fields of a struct, of parameters or of results, folded as the contract shows them.
-    fn fields(&mut self, fields: &[Field], request: bool, file: &str) -> Result<Vec<ProtoField>, Error> {
+    fn fields(
+        &mut self,
+        fields: &[Field],
+        request: bool,
+        file: &str,
+    ) -> Result<Vec<ProtoField>, Error> {
         let flags: BTreeSet<&str> = fields
             .iter()
             .filter(|f| flag_target(f).is_some_and(|t| fields.iter().any(|x| x.name == t)))
@@ -444,19 +496,28 @@ impl<'a> Builder<'a> {
             .collect();
         let mut out = Vec::new();
         for field in fields {
-            if is_plumbing(&field.ty) || flags.contains(field.name.as_str()) || self.callback_of(&field.ty).is_some_and(|_| matches!(field.ty, Type::Interface { .. })) {
+            if is_plumbing(&field.ty)
+                || flags.contains(field.name.as_str())
+                || self
+                    .callback_of(&field.ty)
+                    .is_some_and(|_| matches!(field.ty, Type::Interface { .. }))
+            {
                 continue;
             }
             if field.notes.exception.as_deref() == Some("std::exception") && !request {
                 continue;
             }
-            let flag = flags.iter().find(|f| flag_name(&field.name) == **f).map(|f| (*f).to_owned());
+            let flag =
+                flags.iter().find(|f| flag_name(&field.name) == **f).map(|f| (*f).to_owned());
             self.field(field, flag, request, file, &mut out)?;
         }
         let mut seen = BTreeSet::new();
         for field in &out {
             if !seen.insert(field.name.clone()) {
-                return Err(Error::schema(format!("two fields want the name {} in {file}", field.name)));
+                return Err(Error::schema(format!(
+                    "two fields want the name {} in {file}",
+                    field.name
+                )));
             }
         }
         Ok(out)
@@ -510,7 +571,9 @@ impl<'a> Builder<'a> {
             }
             ty => {
                 let shape = self.shape(ty, field, request, file)?;
-                let folds = flag.is_some() || field.default.is_some() && request || field.notes.nullable;
+                let folds = flag.is_some()
+                    || nonzero(field.default).is_some() && request
+                    || field.notes.nullable;
                 let exception = field.notes.exception.is_some();
                 proto.optional = (folds || exception) && has_no_presence(&shape);
                 proto.shape = shape;
@@ -521,7 +584,13 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn shape(&mut self, ty: &Type, field: &Field, request: bool, file: &str) -> Result<Shape, Error> {
+    fn shape(
+        &mut self,
+        ty: &Type,
+        field: &Field,
+        request: bool,
+        file: &str,
+    ) -> Result<Shape, Error> {
         let notes = &field.notes;
         if let (Some(name), Type::Int(_) | Type::UInt(_)) = (&notes.enumeration, ty) {
             if !self.schema.enums.contains_key(name) {
@@ -536,10 +605,20 @@ impl<'a> Builder<'a> {
                 self.nullable(&entry, shape.clone(), field, file)?;
                 Shape::List(Box::new(Shape::Entry(entry.name)))
             }
-            Type::List(element) => Shape::List(Box::new(self.shape(element, field, request, file)?)),
+            Type::List(element) => {
+                Shape::List(Box::new(self.shape(element, field, request, file)?))
+            }
             Type::Struct { name, args } if name.starts_with("Pair") => {
                 let entry = entry_of(notes.entry.as_ref(), field)?;
-                self.pair(&entry, name, args, field, request, file, (notes.content, notes.value_content))?
+                self.pair(
+                    &entry,
+                    name,
+                    args,
+                    field,
+                    request,
+                    file,
+                    (notes.content, notes.value_content),
+                )?
             }
             Type::Struct { name, .. } => {
                 self.structure(name)?;
@@ -579,11 +658,14 @@ impl<'a> Builder<'a> {
         if field.notes.keys_only && request {
             return Ok(Shape::KeyOnly(Box::new(key)));
         }
-        let fields = [(&entry.key, &key, "key"), (&entry.value, &value, "value")].map(|(name, shape, half)| {
-            let mut half_field = builtin::field(name, &builtin::shape_doc(shape), shape.clone());
-            half_field.source = Source::Field { name: half.to_owned(), flag: None };
-            half_field
-        });
+        let fields = [(&entry.key, &key, "key"), (&entry.value, &value, "value")].map(
+            |(name, shape, half)| {
+                let mut half_field =
+                    builtin::field(name, &builtin::shape_doc(shape), shape.clone());
+                half_field.source = Source::Field { name: half.to_owned(), flag: None };
+                half_field
+            },
+        );
         self.insert(Message {
             name: entry.name.clone(),
             file: file.to_owned(),
@@ -595,7 +677,15 @@ impl<'a> Builder<'a> {
         Ok(Shape::Entry(entry.name.clone()))
     }
 
-    fn half(&mut self, ty: &Type, field: &Field, request: bool, file: &str, content: Content, value: bool) -> Result<Shape, Error> {
+    fn half(
+        &mut self,
+        ty: &Type,
+        field: &Field,
+        request: bool,
+        file: &str,
+        content: Content,
+        value: bool,
+    ) -> Result<Shape, Error> {
         let mut inner = field.clone();
         inner.notes.content = content;
         inner.notes.nullable = false;
@@ -611,7 +701,13 @@ impl<'a> Builder<'a> {
         self.shape(ty, &inner, request, file)
     }
 
-    fn nullable(&mut self, entry: &Entry, shape: Shape, field: &Field, file: &str) -> Result<(), Error> {
+    fn nullable(
+        &mut self,
+        entry: &Entry,
+        shape: Shape,
+        field: &Field,
+        file: &str,
+    ) -> Result<(), Error> {
         let mut element = builtin::field(&entry.key, &field.doc, shape.clone());
         element.optional = has_no_presence(&shape);
         self.insert(Message {
@@ -628,21 +724,31 @@ impl<'a> Builder<'a> {
         if !self.pending.insert(name.to_owned()) {
             return Ok(());
         }
-        let structure = self.schema.structure(name).ok_or_else(|| Error::schema(format!("no struct {name}")))?;
+        let structure = self
+            .schema
+            .structure(name)
+            .ok_or_else(|| Error::schema(format!("no struct {name}")))?;
         let file = stem(&structure.file);
         let mut fields = self.fields(&structure.fields, false, &file)?;
         for (proto, field) in fields.iter_mut().filter_map(|proto| {
             let Source::Field { name, .. } = &proto.source else { return None };
             structure.fields.iter().find(|f| f.name == *name).map(|f| (proto, f))
         }) {
-            proto.optional |= field.default.is_some() && has_no_presence(&proto.shape);
+            proto.optional |= nonzero(field.default).is_some() && has_no_presence(&proto.shape);
             if structure.oneof {
                 proto.oneof = Some(snake(&structure.name));
                 proto.optional = false;
             }
         }
         let origin = Origin::Struct(name.to_owned());
-        self.insert(Message { name: message_name(structure), file, doc: structure.doc.clone(), fields, origin, requested: false })
+        self.insert(Message {
+            name: message_name(structure),
+            file,
+            doc: structure.doc.clone(),
+            fields,
+            origin,
+            requested: false,
+        })
     }
 
     /// The callback interface that a parameter passes: itself, or inside a struct.
@@ -675,7 +781,9 @@ impl<'a> Builder<'a> {
             Type::Struct { name, args } if depth < 4 => {
                 args.iter().any(|arg| self.object_in(arg, depth + 1))
                     || self.schema.structure(name).is_some_and(|s| {
-                        s.fields.iter().any(|f| f.ty != *ty && matches!(f.ty, Type::Interface { .. }))
+                        s.fields
+                            .iter()
+                            .any(|f| f.ty != *ty && matches!(f.ty, Type::Interface { .. }))
                     })
             }
             _ => false,
@@ -757,7 +865,9 @@ fn flag_target(field: &Field) -> Option<String> {
 pub fn has_no_presence(shape: &Shape) -> bool {
     match shape {
         Shape::Typed(content) => builtin::message_of(*content).is_none(),
-        Shape::List(_) | Shape::Struct(_) | Shape::Entry(_) | Shape::Lease | Shape::Message(_) => false,
+        Shape::List(_) | Shape::Struct(_) | Shape::Entry(_) | Shape::Lease | Shape::Message(_) => {
+            false
+        }
         Shape::KeyOnly(inner) => has_no_presence(inner),
         _ => true,
     }

@@ -243,7 +243,10 @@ mod tests {
         assert_eq!(parsed("List(Data)"), Some(Type::List(Box::new(Type::Data))));
         assert_eq!(parsed("Wallet"), Some(Type::Interface { name: "Wallet".to_owned() }));
         assert_eq!(parsed("Key"), Some(Type::Parameter("Key".to_owned())));
-        let pair = Type::Struct { name: "Pair".to_owned(), args: vec![Type::Text, Type::List(Box::new(Type::Text))] };
+        let pair = Type::Struct {
+            name: "Pair".to_owned(),
+            args: vec![Type::Text, Type::List(Box::new(Type::Text))],
+        };
         assert_eq!(parsed("List(Pair(Text, List(Text)))"), Some(Type::List(Box::new(pair))));
         assert_eq!(parsed("List(Data"), None);
         assert_eq!(parsed("Data)"), None);

@@ -131,7 +131,8 @@ impl Layouts {
         let mut layouts = Self::default();
         layouts.newest(schema);
         for profile in profiles {
-            let mut comparison = Comparison { schema, profile, layouts: &mut layouts, known: BTreeMap::new() };
+            let mut comparison =
+                Comparison { schema, profile, layouts: &mut layouts, known: BTreeMap::new() };
             comparison.methods()?;
         }
         Ok(layouts)
@@ -145,9 +146,14 @@ impl Layouts {
         for interface in schema.interfaces.values() {
             for method in &interface.methods {
                 let place = (interface.name.clone(), method.name.clone());
-                let (params, results) = (key(&place.0, &place.1, "params"), key(&place.0, &place.1, "results"));
-                self.structs.insert(params, newest(Base::Params(place.0.clone(), place.1.clone()), &method.params));
-                self.structs.insert(results, newest(Base::Results(place.0, place.1), &method.results));
+                let (params, results) =
+                    (key(&place.0, &place.1, "params"), key(&place.0, &place.1, "results"));
+                self.structs.insert(
+                    params,
+                    newest(Base::Params(place.0.clone(), place.1.clone()), &method.params),
+                );
+                self.structs
+                    .insert(results, newest(Base::Results(place.0, place.1), &method.results));
             }
         }
     }
@@ -160,7 +166,8 @@ impl Layouts {
              # Layouts of older generations, where they differ from the newest. Generated from\n\
              # schema/profiles/ by codegen; `cargo run -p bitcoin-grpc-codegen` writes it anew.\n",
         );
-        let variants: Vec<&WireStruct> = self.structs.values().filter(|s| s.variant.is_some()).collect();
+        let variants: Vec<&WireStruct> =
+            self.structs.values().filter(|s| s.variant.is_some()).collect();
         let mut imports = BTreeMap::new();
         for field in variants.iter().flat_map(|v| &v.fields) {
             collect_imports(&field.ty, schema, &mut imports);
@@ -170,10 +177,19 @@ impl Layouts {
             out.push_str(&format!("using {name} = import \"/{file}\".{name};\n"));
         }
         for variant in variants {
-            out.push_str(&format!("\nstruct {} {{\n", variant.variant.as_deref().unwrap_or_default()));
+            out.push_str(&format!(
+                "\nstruct {} {{\n",
+                variant.variant.as_deref().unwrap_or_default()
+            ));
             for field in &variant.fields {
-                let default = field.default.map(|d| format!(" = {}", literal(d))).unwrap_or_default();
-                out.push_str(&format!("  {} @{} :{}{default};\n", field.name, field.ordinal, type_text(&field.ty)));
+                let default =
+                    field.default.map(|d| format!(" = {}", literal(d))).unwrap_or_default();
+                out.push_str(&format!(
+                    "  {} @{} :{}{default};\n",
+                    field.name,
+                    field.ordinal,
+                    type_text(&field.ty)
+                ));
             }
             out.push_str("}\n");
         }
@@ -196,7 +212,13 @@ fn newest(base: Base, fields: &[Field]) -> WireStruct {
         ty: f.ty.clone(),
         default: f.default,
     });
-    WireStruct { base, variant: None, map: map.collect(), fields: wire.collect(), constants: Vec::new() }
+    WireStruct {
+        base,
+        variant: None,
+        map: map.collect(),
+        fields: wire.collect(),
+        constants: Vec::new(),
+    }
 }
 
 /// One generation against the schema.
@@ -213,7 +235,8 @@ impl Comparison<'_> {
         for interface in self.schema.interfaces.values() {
             for method in &interface.methods {
                 let availability = self.method(&interface.name, &method.name)?;
-                let place = (self.profile.profile.clone(), interface.name.clone(), method.name.clone());
+                let place =
+                    (self.profile.profile.clone(), interface.name.clone(), method.name.clone());
                 self.layouts.methods.insert(place, availability);
             }
         }
@@ -224,8 +247,13 @@ impl Comparison<'_> {
         let Some(facts) = self.profile.method(interface, method).cloned() else {
             return Ok(Availability::Absent);
         };
-        let newest = self.schema.interface(interface).and_then(|i| i.methods.iter().find(|m| m.name == method));
-        let newest = newest.cloned().ok_or_else(|| Error::schema(format!("no method {interface}.{method}")))?;
+        let newest = self
+            .schema
+            .interface(interface)
+            .and_then(|i| i.methods.iter().find(|m| m.name == method));
+        let newest = newest
+            .cloned()
+            .ok_or_else(|| Error::schema(format!("no method {interface}.{method}")))?;
         let owner = format!("{interface}.{method}");
         let place = || (interface.to_owned(), method.to_owned());
         let params = self.layout(
@@ -243,7 +271,9 @@ impl Comparison<'_> {
             &owner,
         )?;
         Ok(match (params, results) {
-            (Ok(params), Ok(results)) => Availability::Callable { ordinal: facts.ordinal, params, results },
+            (Ok(params), Ok(results)) => {
+                Availability::Callable { ordinal: facts.ordinal, params, results }
+            }
             (Err(why), _) | (_, Err(why)) => Availability::Differs(why),
         })
     }
@@ -261,10 +291,17 @@ impl Comparison<'_> {
         };
         // A struct that holds itself meets its own name while it is compared.
         self.known.insert(name.to_owned(), Ok(name.to_owned()));
-        let layout = match OTHER_MEANING.iter().find(|(p, s, _)| *p == self.profile.profile && *s == name) {
-            Some((_, _, why)) => Err((*why).to_owned()),
-            None => self.layout(name, Base::Struct(name.to_owned()), &newest.fields, &facts.fields, name)?,
-        };
+        let layout =
+            match OTHER_MEANING.iter().find(|(p, s, _)| *p == self.profile.profile && *s == name) {
+                Some((_, _, why)) => Err((*why).to_owned()),
+                None => self.layout(
+                    name,
+                    Base::Struct(name.to_owned()),
+                    &newest.fields,
+                    &facts.fields,
+                    name,
+                )?,
+            };
         self.known.insert(name.to_owned(), layout.clone());
         Ok(layout)
     }
@@ -300,14 +337,22 @@ impl Comparison<'_> {
         }
     }
 
-    fn wire_field(&mut self, fact: &FieldFacts, base: &Base) -> Result<Result<WireField, String>, Error> {
+    fn wire_field(
+        &mut self,
+        fact: &FieldFacts,
+        base: &Base,
+    ) -> Result<Result<WireField, String>, Error> {
         let parameters = match base {
-            Base::Struct(name) => self.schema.structure(name).map(|s| s.parameters.clone()).unwrap_or_default(),
+            Base::Struct(name) => {
+                self.schema.structure(name).map(|s| s.parameters.clone()).unwrap_or_default()
+            }
             _ => Vec::new(),
         };
         let is_interface = |name: &str| self.profile.interfaces.contains_key(name);
         let ty = fact.parsed(&is_interface, &parameters);
-        let ty = ty.ok_or_else(|| Error::profile(&self.profile.profile, format!("type {} of {}", fact.ty, fact.name)))?;
+        let ty = ty.ok_or_else(|| {
+            Error::profile(&self.profile.profile, format!("type {} of {}", fact.ty, fact.name))
+        })?;
         Ok(self.resolve(&ty)?.map(|ty| WireField {
             name: fact.name.clone(),
             ordinal: fact.ordinal,
@@ -350,15 +395,22 @@ impl Comparison<'_> {
         let name = format!("{stem}{}", slug(&self.profile.profile));
         let rename = |ty: &Type| replace_struct(ty, &stem, &name);
         let (fields, map) = if matches!(base, Base::Struct(_)) {
-            let fields = fields.iter().map(|f| WireField { ty: rename(&f.ty), ..f.clone() }).collect();
-            let map = map.iter().map(|(k, p)| (k.clone(), Place { ty: rename(&p.ty), ..p.clone() })).collect();
+            let fields =
+                fields.iter().map(|f| WireField { ty: rename(&f.ty), ..f.clone() }).collect();
+            let map = map
+                .iter()
+                .map(|(k, p)| (k.clone(), Place { ty: rename(&p.ty), ..p.clone() }))
+                .collect();
             (fields, map)
         } else {
             (fields, map)
         };
         let equal = self.layouts.structs.iter().find(|(other, s)| {
-            let own = |f: &WireField| WireField { ty: replace_struct(&f.ty, &name, other), ..f.clone() };
-            s.variant.is_some() && s.base == base && s.fields == fields.iter().map(own).collect::<Vec<_>>()
+            let own =
+                |f: &WireField| WireField { ty: replace_struct(&f.ty, &name, other), ..f.clone() };
+            s.variant.is_some()
+                && s.base == base
+                && s.fields == fields.iter().map(own).collect::<Vec<_>>()
         });
         if let Some((existing, _)) = equal {
             return existing.clone();
@@ -372,13 +424,19 @@ impl Comparison<'_> {
 type Places = (BTreeMap<String, Place>, Vec<(String, i64)>);
 
 /// Finds every field of the newest layout in the older one, or says why the two do not fit.
-fn places(newest: &[Field], older: &[WireField], owner: &str, params: bool) -> Result<Places, String> {
+fn places(
+    newest: &[Field],
+    older: &[WireField],
+    owner: &str,
+    params: bool,
+) -> Result<Places, String> {
     let mut map = BTreeMap::new();
     for field in newest {
         let renamed = RENAMED.iter().find(|(o, new, old, _)| {
             *o == owner && *new == field.name && older.iter().any(|f| f.name == *old)
         });
-        let (name, mut adapter) = renamed.map_or((field.name.as_str(), Adapter::Same), |r| (r.2, r.3));
+        let (name, mut adapter) =
+            renamed.map_or((field.name.as_str(), Adapter::Same), |r| (r.2, r.3));
         let Some(found) = older.iter().find(|f| f.name == name) else { continue };
         if adapter == Adapter::RoleNumber && !matches!(found.ty, Type::UInt(_)) {
             adapter = Adapter::Same;
@@ -386,10 +444,15 @@ fn places(newest: &[Field], older: &[WireField], owner: &str, params: bool) -> R
         if adapter == Adapter::Same && !fits(&field.ty, &found.ty) {
             return Err(format!("{} is {} there", field.name, type_text(&found.ty)));
         }
-        map.insert(field.name.clone(), Place { name: found.name.clone(), ty: found.ty.clone(), adapter });
+        map.insert(
+            field.name.clone(),
+            Place { name: found.name.clone(), ty: found.ty.clone(), adapter },
+        );
     }
     let mut constants = Vec::new();
-    for extra in older.iter().filter(|f| !is_plumbing(&f.ty) && !map.values().any(|p| p.name == f.name)) {
+    for extra in
+        older.iter().filter(|f| !is_plumbing(&f.ty) && !map.values().any(|p| p.name == f.name))
+    {
         let constant = CONSTANTS.iter().find(|(o, name, _)| *o == owner && *name == extra.name);
         match constant {
             Some((_, name, value)) => constants.push(((*name).to_owned(), *value)),
@@ -406,15 +469,18 @@ fn fits(newest: &Type, older: &Type) -> bool {
         (Type::Int(_) | Type::UInt(_) | Type::Bool, Type::Int(_) | Type::UInt(_)) => true,
         (Type::List(a), Type::List(b)) => fits(a, b),
         (Type::Struct { name: a, args: x }, Type::Struct { name: b, args: y }) => {
-            (a == b || b.starts_with(a.as_str())) && x.len() == y.len() && x.iter().zip(y).all(|(x, y)| fits(x, y))
+            (a == b || b.starts_with(a.as_str()))
+                && x.len() == y.len()
+                && x.iter().zip(y).all(|(x, y)| fits(x, y))
         }
         (a, b) => a == b,
     }
 }
 
 /// Absence, zero and false are one on the wire.
-fn nonzero(default: Option<Scalar>) -> Option<Scalar> {
-    default.filter(|d| !matches!(d, Scalar::Bool(false) | Scalar::Int(0)) && *d != Scalar::Float(0.0))
+pub(crate) fn nonzero(default: Option<Scalar>) -> Option<Scalar> {
+    default
+        .filter(|d| !matches!(d, Scalar::Bool(false) | Scalar::Int(0)) && *d != Scalar::Float(0.0))
 }
 
 fn replace_struct(ty: &Type, from: &str, to: &str) -> Type {

@@ -30,7 +30,8 @@ impl Lock {
         let mut lock = Self::default();
         for file in set.file.iter().filter(|f| f.package() == "bitcoin.ipc.v1") {
             for message in &file.message_type {
-                let numbers = message.field.iter().map(|f| (f.name().to_owned(), f.number().unsigned_abs()));
+                let numbers =
+                    message.field.iter().map(|f| (f.name().to_owned(), f.number().unsigned_abs()));
                 lock.numbers.insert(message.name().to_owned(), numbers.collect());
                 // Names and numbers are reserved together, in the same order.
                 let ranges = message.reserved_range.iter().map(|r| r.start().unsigned_abs());
@@ -46,7 +47,8 @@ impl Lock {
         let none = BTreeMap::new();
         for message in contract.messages.values_mut() {
             let locked = self.numbers.get(&message.name).unwrap_or(&none);
-            let gone = self.reserved(&message.name, &message.fields.iter().map(|f| f.name.as_str()).collect());
+            let gone = self
+                .reserved(&message.name, &message.fields.iter().map(|f| f.name.as_str()).collect());
             let used = locked.values().chain(gone.values()).copied().max().unwrap_or(0);
             let mut next = used + 1;
             for field in &mut message.fields {

@@ -11,7 +11,10 @@ pub fn contract(camel: &str) -> String {
 #[must_use]
 pub fn pascal(camel: &str) -> String {
     let mut chars = camel.chars();
-    chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_ascii_uppercase().to_string() + chars.as_str())
+        .unwrap_or_default()
 }
 
 /// `isRBFOptIn` → `is_rbf_opt_in`, `lastTXTime` → `last_tx_time`. Names in snake case stay.
@@ -20,7 +23,8 @@ pub fn snake(camel: &str) -> String {
     let chars: Vec<char> = camel.chars().collect();
     let mut out = String::new();
     for (i, &c) in chars.iter().enumerate() {
-        let after_lower = i > 0 && (chars[i - 1].is_ascii_lowercase() || chars[i - 1].is_ascii_digit());
+        let after_lower =
+            i > 0 && (chars[i - 1].is_ascii_lowercase() || chars[i - 1].is_ascii_digit());
         let before_lower = chars.get(i + 1).is_some_and(char::is_ascii_lowercase);
         let after_upper = i > 0 && chars[i - 1].is_ascii_uppercase();
         if c.is_ascii_uppercase() && (after_lower || (after_upper && before_lower)) {
@@ -47,7 +51,8 @@ pub fn pascal_from_snake(snake: &str) -> String {
 #[must_use]
 pub fn rust_field(snake: &str) -> String {
     match snake {
-        "type" | "match" | "ref" | "move" | "loop" | "mod" | "use" | "where" | "fn" | "in" | "final" => {
+        "type" | "match" | "ref" | "move" | "loop" | "mod" | "use" | "where" | "fn" | "in"
+        | "final" => {
             format!("r#{snake}")
         }
         other => other.to_owned(),

@@ -100,7 +100,8 @@ impl Generated {
         lock.apply(&mut contract);
         let folder = paths.proto().join(PACKAGE_FOLDER);
         let protos = proto::files(&contract, &schema, &lock).into_iter();
-        let mut files: BTreeMap<_, _> = protos.map(|(name, text)| (folder.join(name), text)).collect();
+        let mut files: BTreeMap<_, _> =
+            protos.map(|(name, text)| (folder.join(name), text)).collect();
         let layouts = Layouts::build(&schema, &profiles)?;
         files.insert(paths.schema().join("variants.capnp"), layouts.variants_file(&schema));
         Ok(Self { schema, profiles, contract, layouts, files })

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::builtin::{content_doc, message_of};
-use crate::contract::{Contract, Enumeration, Form, Limits, Message, ProtoField, Rpc, Service, Shape, message_name};
+use crate::contract::{
+    Contract, Enumeration, Form, Limits, Message, ProtoField, Rpc, Service, Shape, message_name,
+};
 use crate::lock::Lock;
 use crate::names::{shouty, snake};
 use crate::schema::{Access, Content, Schema};
@@ -66,7 +68,8 @@ impl Writer<'_> {
             for field in &message.fields {
                 let ty = self.type_name(&field.shape);
                 if let Some(google) = ty.strip_prefix("google.protobuf.") {
-                    imports.insert(format!("google/protobuf/{}.proto", google.to_ascii_lowercase()));
+                    imports
+                        .insert(format!("google/protobuf/{}.proto", google.to_ascii_lowercase()));
                 } else if let Some(file) = self.home_of(&ty).filter(|file| *file != stem) {
                     imports.insert(format!("bitcoin/ipc/v1/{file}.proto"));
                 }
@@ -94,7 +97,11 @@ impl Writer<'_> {
                 Form::ServerStreaming => ("", "stream "),
                 Form::Bidirectional => ("stream ", "stream "),
             };
-            let _ = write!(out, "  rpc {}({from}{}) returns ({to}{})", rpc.name, rpc.request, rpc.response);
+            let _ = write!(
+                out,
+                "  rpc {}({from}{}) returns ({to}{})",
+                rpc.name, rpc.request, rpc.response
+            );
             match rpc.form == Form::Unary && rpc.idempotent {
                 true if rpc.access == Access::Read => {
                     out.push_str(" {\n    option idempotency_level = NO_SIDE_EFFECTS;\n  }\n");
@@ -166,7 +173,9 @@ impl Writer<'_> {
             Shape::Typed(content) => message_of(*content).unwrap_or("string").to_owned(),
             Shape::Enum(name) | Shape::Entry(name) => name.clone(),
             Shape::Message(name) => name.trim_start_matches('.').to_owned(),
-            Shape::Struct(name) => self.schema.structure(name).map(message_name).unwrap_or_default(),
+            Shape::Struct(name) => {
+                self.schema.structure(name).map(message_name).unwrap_or_default()
+            }
             Shape::List(inner) | Shape::KeyOnly(inner) => self.type_name(inner),
             Shape::Lease => "Lease".to_owned(),
         }
@@ -208,12 +217,21 @@ fn field_doc(field: &ProtoField, requested: bool) -> String {
         _ => "",
     };
     // The schema's own words win where they already say it.
-    let said = [("byte order", "byte order"), ("JSON", "JSON"), ("bytes", "20 bytes"), ("80 bytes", "80 bytes"), ("serialization", "serialization")];
-    if !content.is_empty() && !said.iter().any(|(word, rule)| content.contains(rule) && doc.contains(word)) {
+    let said = [
+        ("byte order", "byte order"),
+        ("JSON", "JSON"),
+        ("bytes", "20 bytes"),
+        ("80 bytes", "80 bytes"),
+        ("serialization", "serialization"),
+    ];
+    if !content.is_empty()
+        && !said.iter().any(|(word, rule)| content.contains(rule) && doc.contains(word))
+    {
         push_sentence(&mut doc, content);
     }
     if requested {
-        push_sentence(&mut doc, &limits_doc(&field.limits, &field.shape));
+        let limits = limits_doc(&field.limits, &field.shape, &doc);
+        push_sentence(&mut doc, &limits);
     }
     doc
 }
@@ -225,13 +243,19 @@ fn innermost(shape: &Shape) -> &Shape {
     }
 }
 
-fn limits_doc(limits: &Limits, shape: &Shape) -> String {
+/// The bounds that the schema's own words do not name already.
+fn limits_doc(limits: &Limits, shape: &Shape, said: &str) -> String {
     let mut parts = Vec::new();
+    let says_most = said.contains("t most");
     if limits.required {
         parts.push("Required.".to_owned());
     }
-    if let Some((min, max)) = limits.range {
-        let unit = if matches!(innermost(shape), Shape::Bytes(_) | Shape::String(_)) { " bytes" } else { "" };
+    if let Some((min, max)) = limits.range.filter(|(_, max)| !said.contains(&max.to_string())) {
+        let unit = if matches!(innermost(shape), Shape::Bytes(_) | Shape::String(_)) {
+            " bytes"
+        } else {
+            ""
+        };
         parts.push(match (min, max) {
             (i64::MIN, max) => format!("At most {max}{unit}."),
             (min, i64::MAX) => format!("At least {min}{unit}."),
@@ -239,11 +263,12 @@ fn limits_doc(limits: &Limits, shape: &Shape) -> String {
             (min, max) => format!("From {min} to {max}{unit}."),
         });
     }
-    if let Some(items) = limits.max_items {
+    if let Some(items) = limits.max_items.filter(|_| !says_most) {
         parts.push(format!("At most {items} items."));
     }
-    if let Some(bytes) = limits.max_bytes {
-        let content = matches!(innermost(shape), Shape::Bytes(Content::Transaction | Content::Block));
+    if let Some(bytes) = limits.max_bytes.filter(|_| !says_most) {
+        let content =
+            matches!(innermost(shape), Shape::Bytes(Content::Transaction | Content::Block));
         if !content {
             parts.push(format!("At most {bytes} bytes."));
         }

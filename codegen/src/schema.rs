@@ -335,7 +335,8 @@ impl<'a> Reader<'a> {
         }
         for node in self.nodes.values() {
             let file = self.file_of(node);
-            if OWN_FILES.contains(&file.as_str()) || !self.files.contains_key(&node.get_scope_id()) {
+            if OWN_FILES.contains(&file.as_str()) || !self.files.contains_key(&node.get_scope_id())
+            {
                 continue;
             }
             match node.which()? {

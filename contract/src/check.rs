@@ -132,7 +132,13 @@ pub(crate) fn range_f64(value: f64, min: i64, max: i64, at: &Path<'_>, out: &mut
     }
 }
 
-pub(crate) fn enumeration(value: i32, values: usize, name: &str, at: &Path<'_>, out: &mut Violations) {
+pub(crate) fn enumeration(
+    value: i32,
+    values: usize,
+    name: &str,
+    at: &Path<'_>,
+    out: &mut Violations,
+) {
     if usize::try_from(value).map_or(true, |value| value >= values) {
         out.push(at, format!("{value} is no value of {name}"));
     }
@@ -152,7 +158,9 @@ pub(crate) fn pub_key(value: &[u8], at: &Path<'_>, out: &mut Violations) {
 
 pub(crate) fn transaction(value: &[u8], at: &Path<'_>, out: &mut Violations) {
     match deserialize::<bitcoin::Transaction>(value) {
-        Ok(transaction) if transaction.input.is_empty() => out.push(at, "is a transaction without inputs"),
+        Ok(transaction) if transaction.input.is_empty() => {
+            out.push(at, "is a transaction without inputs")
+        }
         Ok(_) => {}
         Err(error) => out.push(at, format!("is not a transaction: {error}")),
     }
@@ -182,7 +190,10 @@ pub(crate) fn subnet(value: &str, at: &Path<'_>, out: &mut Violations) {
 
 pub(crate) fn net_address(value: &v1::NetAddress, at: &Path<'_>, out: &mut Violations) {
     match address_length(value.network) {
-        None => out.push(&at.field("network"), "is no BIP 155 network: 1 IPv4, 2 IPv6, 4 Tor v3, 5 I2P, 6 CJDNS"),
+        None => out.push(
+            &at.field("network"),
+            "is no BIP 155 network: 1 IPv4, 2 IPv6, 4 Tor v3, 5 I2P, 6 CJDNS",
+        ),
         Some(wanted) => length(value.address.len(), wanted, wanted, &at.field("address"), out),
     }
 }

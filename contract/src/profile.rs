@@ -97,7 +97,9 @@ impl Profile {
     #[must_use]
     pub fn method_at(&self, interface_id: u64, ordinal: u16) -> Option<(Method, At)> {
         Method::ALL.into_iter().find_map(|method| match self.slot(method) {
-            Slot::Callable(at) if at.ordinal == ordinal && method.info().interface_id == interface_id => {
+            Slot::Callable(at)
+                if at.ordinal == ordinal && method.info().interface_id == interface_id =>
+            {
                 Some((method, at))
             }
             _ => None,

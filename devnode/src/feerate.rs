@@ -28,11 +28,12 @@ impl FeeRate {
         self.0
     }
 
-    /// The fee in satoshi for a size in virtual bytes, rounded up; a negative rate costs at least -1.
+    /// The fee in satoshi for a size in virtual bytes, rounded up; a negative rate costs at least -1. Rates beyond all
+    /// money wrap around as they do on nodes.
     pub fn fee(self, vsize: u64) -> i64 {
-        let exact = i128::from(self.0) * i128::from(vsize);
-        let fee = exact.div_euclid(1000) + i128::from(exact.rem_euclid(1000) != 0);
-        if fee == 0 && exact < 0 { -1 } else { narrow(fee) }
+        let exact = self.0.wrapping_mul(vsize.cast_signed());
+        let fee = exact.div_euclid(1000) + i64::from(exact.rem_euclid(1000) != 0);
+        if fee == 0 && exact < 0 { -1 } else { fee }
     }
 
     /// The bytes on the wire: a little-endian int64 fee, followed on generations that send the size too by the int32

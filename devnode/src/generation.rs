@@ -51,9 +51,13 @@ impl Generation {
             dust_relay_feerate: FeeRate::from_sat_per_kvb(3000),
             block_min_feerate: FeeRate::from_sat_per_kvb(if newer { 1 } else { 1000 }),
             cluster_mempool: newer,
+            full_replacement: self != Self::Pr10102July2024,
+            script_debug: self != Self::Pr10102July2024,
             transactions_per_second: if newer { 0.001 } else { 0.0 },
             progress_by_height_near_tip: newer,
-            extra_nonce_above_height_16: self != Self::Core32,
+            time_locked_coinbase: self != Self::Pr10102July2024,
+            extra_nonce_when_generating: self != Self::Core32,
+            extra_nonce_in_templates: !newer,
             pool_script_reason: if newer { "mempool-script-verify-flag-failed" } else { MANDATORY_FLAG },
             block_script_reason: if newer { "block-script-verify-flag-failed" } else { MANDATORY_FLAG },
             fee_rate_with_size: newer,
@@ -74,14 +78,22 @@ pub struct Rules {
     pub block_min_feerate: FeeRate,
     /// Whether mempool limits and order go by cluster (since 31) or by ancestors and descendants.
     pub cluster_mempool: bool,
+    /// Whether any waiting transaction may be replaced, or only those that say so (BIP 125).
+    pub full_replacement: bool,
+    /// Whether the refusal of a script names the input.
+    pub script_debug: bool,
     /// Assumed rate of new transactions on regtest, the base of the verification progress. Zero makes every known
     /// block count as fully verified.
     pub transactions_per_second: f64,
     /// Whether a block that is at most two hours old takes its age from its distance to the best header.
     pub progress_by_height_near_tip: bool,
-    /// Whether coinbases of generated blocks end their script with OP_0 also above height 16, where the height alone
-    /// is long enough.
-    pub extra_nonce_above_height_16: bool,
+    /// Whether coinbases are locked until the block before theirs.
+    pub time_locked_coinbase: bool,
+    /// Whether coinbases of blocks that the node makes by itself end their script with OP_0 also above height 16, where
+    /// the height alone is long enough.
+    pub extra_nonce_when_generating: bool,
+    /// Whether coinbases of templates do.
+    pub extra_nonce_in_templates: bool,
     /// Reason given when a script keeps a transaction out of the mempool.
     pub pool_script_reason: &'static str,
     /// Reason given when a script makes a block invalid.

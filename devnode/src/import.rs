@@ -149,8 +149,7 @@ fn recorded_block(line: BlockLine) -> Result<RecordedBlock, ImportError> {
     } else {
         RecordedData::Block(deserialize_hex(&line.hex).map_err(encoding)?)
     };
-    let block =
-        RecordedBlock { height: line.height, hash: line.hash, in_active_chain: line.in_active_chain, data };
+    let block = RecordedBlock { height: line.height, hash: line.hash, in_active_chain: line.in_active_chain, data };
     if block.header().block_hash() != line.hash {
         return Err(ImportError::Mismatch(what()));
     }

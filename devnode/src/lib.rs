@@ -11,6 +11,20 @@
 //! all that together and answers the questions of the interfaces. What differs between generations of nodes is in
 //! [`generation`].
 //!
+//! # What is different from real nodes, and why
+//!
+//! - Scripts run as far as [`scripts`] goes; signatures are taken on trust. Verifying them would need a second
+//!   implementation of the script language, and tests spend outputs that anyone can spend.
+//! - The mempool takes non-standard transactions (as with `-acceptnonstdtxn=1`), is never full and never forgets. It
+//!   does not know version 3 rules, ephemeral dust and priorities, and does not compare fee rate diagrams.
+//! - The order of a cluster mempool comes from a simple search, which finds the best order for small clusters.
+//! - There are never enough data to estimate fees.
+//! - Blocks and undo data are not on disk: positions count in an imagined file, pruning is done by hand, and a settings
+//!   file always counts as written.
+//! - A call that would end a real node, or make it throw, gives an error here ([`node::NodeError`]); what a real node
+//!   leaves uninitialised is none.
+//! - Whether the initial download is over is looked at when a block comes or the clock is set, not when asked.
+//!
 //! Everything is synchronous and single-threaded; whoever serves it to others wraps a [`Node`] in a cell or a lock.
 
 pub mod blocks;

@@ -26,19 +26,14 @@ pub enum ScriptVerdict {
 }
 
 /// Refuses a transaction if the script of any of its inputs does, with this code.
-pub(crate) fn check_scripts(
-    tx: &Transaction,
-    coins: &impl CoinView,
-    code: &str,
-    kind: RejectKind,
-) -> Result<(), Reject> {
+pub(crate) fn check_scripts(tx: &Transaction, coins: &impl CoinView, code: &str) -> Result<(), Reject> {
     for (place, input) in tx.input.iter().enumerate() {
         let Some(coin) = coins.coin(&input.previous_output) else { continue };
         if let ScriptVerdict::Fails(why) = verify_spend(input, &coin.output.script_pubkey) {
             let (txid, wtxid) = (tx.compute_txid(), tx.compute_wtxid());
             let spent = input.previous_output;
             let debug = format!("input {place} of {txid} (wtxid {wtxid}), spending {}:{}", spent.txid, spent.vout);
-            return Err(Reject::new(kind, format!("{code} ({why})"), debug));
+            return Err(Reject::new(RejectKind::Consensus, format!("{code} ({why})"), debug));
         }
     }
     Ok(())
@@ -141,6 +136,7 @@ fn is_true(value: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use bitcoin::ScriptBuf;
 

@@ -48,10 +48,19 @@ fn function(glue: &Glue<'_>, message: &Message, checked: &BTreeSet<String>) -> S
         let rust = member(&field.name);
         let step = format!("let at = &at.field(\"{}\");", field.name);
         if let Some(oneof) = &field.oneof {
-            let variant = format!("{}::{}", oneof_path(&message.name, oneof), pascal_from_snake(&field.name));
-            let _ = writeln!(out, "    if let Some({variant}(value)) = &m.{} {{ {step} {body} }}", member(oneof));
+            let variant =
+                format!("{}::{}", oneof_path(&message.name, oneof), pascal_from_snake(&field.name));
+            let _ = writeln!(
+                out,
+                "    if let Some({variant}(value)) = &m.{} {{ {step} {body} }}",
+                member(oneof)
+            );
         } else if is_optional(field) {
-            let _ = writeln!(out, "    {{ {step} match &m.{rust} {{ Some(value) => {{ {body} }} None => {{ {} }} }} }}", absent(field));
+            let _ = writeln!(
+                out,
+                "    {{ {step} match &m.{rust} {{ Some(value) => {{ {body} }} None => {{ {} }} }} }}",
+                absent(field)
+            );
         } else {
             let _ = writeln!(out, "    {{ {step} let value = &m.{rust}; {body} }}");
         }
@@ -88,7 +97,10 @@ fn body(glue: &Glue<'_>, field: &ProtoField, checked: &BTreeSet<String>) -> Stri
             }
             let element = element(glue, inner, field, checked);
             if !element.is_empty() {
-                let _ = write!(out, "for (i, value) in value.iter().enumerate() {{ let at = &at.index(i); {element} }}");
+                let _ = write!(
+                    out,
+                    "for (i, value) in value.iter().enumerate() {{ let at = &at.index(i); {element} }}"
+                );
             }
         }
         shape => out += &element(glue, shape, field, checked),
@@ -99,7 +111,12 @@ fn body(glue: &Glue<'_>, field: &ProtoField, checked: &BTreeSet<String>) -> Stri
     out
 }
 
-fn element(glue: &Glue<'_>, shape: &Shape, field: &ProtoField, checked: &BTreeSet<String>) -> String {
+fn element(
+    glue: &Glue<'_>,
+    shape: &Shape,
+    field: &ProtoField,
+    checked: &BTreeSet<String>,
+) -> String {
     let limits = &field.limits;
     let mut out = String::new();
     if let Some(max) = limits.max_bytes {
@@ -109,8 +126,12 @@ fn element(glue: &Glue<'_>, shape: &Shape, field: &ProtoField, checked: &BTreeSe
     }
     if let Some((min, max)) = limits.range {
         let _ = match shape {
-            Shape::Bytes(_) | Shape::String(_) => write!(out, "check::length(value.len(), {min}, {max}, at, out); "),
-            Shape::Double => write!(out, "check::range_f64(*value, {min}_i64, {max}_i64, at, out); "),
+            Shape::Bytes(_) | Shape::String(_) => {
+                write!(out, "check::length(value.len(), {min}, {max}, at, out); ")
+            }
+            Shape::Double => {
+                write!(out, "check::range_f64(*value, {min}_i64, {max}_i64, at, out); ")
+            }
             _ => write!(out, "check::range(i128::from(*value), {min}, {max}, at, out); "),
         };
     }
@@ -167,7 +188,13 @@ fn dispatch(glue: &Glue<'_>, checked: &BTreeSet<String>) -> String {
                 _ => rpc.request.clone(),
             };
             if checked.contains(&message) {
-                let _ = writeln!(out, "        Request::{}{}(m) => check_{}(m, at, out),", service.name, rpc.name, snake(&message));
+                let _ = writeln!(
+                    out,
+                    "        Request::{}{}(m) => check_{}(m, at, out),",
+                    service.name,
+                    rpc.name,
+                    snake(&message)
+                );
             }
         }
     }

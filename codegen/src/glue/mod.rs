@@ -20,7 +20,11 @@ pub use services::services;
 /// Writes the glue for the contract crate.
 #[must_use]
 pub fn glue(generated: &Generated) -> String {
-    let glue = Glue { schema: &generated.schema, contract: &generated.contract, layouts: &generated.layouts };
+    let glue = Glue {
+        schema: &generated.schema,
+        contract: &generated.contract,
+        layouts: &generated.layouts,
+    };
     let mut out = String::from("// Generated from schema/ by codegen.\n\n");
     out += &table::tables(&glue, &generated.profiles);
     for (key, wire) in &glue.layouts.structs {
@@ -66,7 +70,8 @@ impl<'a> Glue<'a> {
     }
 
     fn function_name(&self, key: &str, wire: &WireStruct, message: &Message) -> String {
-        let variant = if wire.variant.is_some() { format!("_{}", snake(key)) } else { String::new() };
+        let variant =
+            if wire.variant.is_some() { format!("_{}", snake(key)) } else { String::new() };
         format!("{}{variant}", snake(&message.name))
     }
 
@@ -137,7 +142,9 @@ fn member(name: &str) -> String {
 
 fn wire_name(source: &Source) -> Option<&str> {
     match source {
-        Source::Field { name, .. } | Source::ResultValue(name) | Source::ResultError(name) => Some(name),
+        Source::Field { name, .. } | Source::ResultValue(name) | Source::ResultError(name) => {
+            Some(name)
+        }
         Source::Contract => None,
     }
 }

@@ -7,9 +7,14 @@ use crate::builtin::message_of;
 use crate::contract::{Message, Origin, ProtoField, Shape, Source, has_no_presence};
 use crate::layout::{Adapter, Base, Place, WireStruct};
 use crate::names::{pascal_from_snake, snake};
-use crate::schema::{Content, Type};
+use crate::schema::{Content, Scalar, Type};
 
-pub(super) fn function(glue: &Glue<'_>, wire: &WireStruct, message: &Message, name: &str) -> String {
+pub(super) fn function(
+    glue: &Glue<'_>,
+    wire: &WireStruct,
+    message: &Message,
+    name: &str,
+) -> String {
     if glue.is_generic(wire) {
         return String::new();
     }
@@ -24,10 +29,20 @@ pub(super) fn function(glue: &Glue<'_>, wire: &WireStruct, message: &Message, na
         if let Some(oneof) = field.oneof.as_deref() {
             if !oneofs.contains(&oneof) {
                 oneofs.push(oneof);
-                let _ = writeln!(members, "        {}: {},", member(oneof), read_oneof(glue, wire, message, oneof));
+                let _ = writeln!(
+                    members,
+                    "        {}: {},",
+                    member(oneof),
+                    read_oneof(glue, wire, message, oneof)
+                );
             }
         } else {
-            let _ = writeln!(members, "        {}: {},", member(&field.name), read_field(glue, wire, field));
+            let _ = writeln!(
+                members,
+                "        {}: {},",
+                member(&field.name),
+                read_field(glue, wire, message, field)
+            );
         }
     }
     exceptions(glue, wire, &mut out);
@@ -38,21 +53,28 @@ pub(super) fn function(glue: &Glue<'_>, wire: &WireStruct, message: &Message, na
 /// A C++ exception in place of a result is a fault of the call, not a part of its reply.
 fn exceptions(glue: &Glue<'_>, wire: &WireStruct, out: &mut String) {
     let Base::Results(interface, method) = &wire.base else { return };
-    let Some(method) = glue.schema.interface(interface).and_then(|i| i.methods.iter().find(|m| m.name == *method)) else {
+    let Some(method) =
+        glue.schema.interface(interface).and_then(|i| i.methods.iter().find(|m| m.name == *method))
+    else {
         return;
     };
     if glue.schema.interface(interface).is_some_and(|i| i.name.ends_with("Callback")) {
         return;
     }
-    for field in method.results.iter().filter(|f| f.notes.exception.as_deref() == Some("std::exception")) {
+    for field in
+        method.results.iter().filter(|f| f.notes.exception.as_deref() == Some("std::exception"))
+    {
         if let Some(place) = wire.map.get(&field.name) {
             let name = capnp_snake(&place.name);
-            let _ = writeln!(out, "    if r.has_{name}() {{\n        return Err(GlueError::Exception(text(r.get_{name}()?)?));\n    }}");
+            let _ = writeln!(
+                out,
+                "    if r.has_{name}() {{\n        return Err(GlueError::Exception(text(r.get_{name}()?)?));\n    }}"
+            );
         }
     }
 }
 
-fn read_field(glue: &Glue<'_>, wire: &WireStruct, field: &ProtoField) -> String {
+fn read_field(glue: &Glue<'_>, wire: &WireStruct, message: &Message, field: &ProtoField) -> String {
     let Source::Field { name, flag } = &field.source else {
         return read_result(glue, wire, field);
     };
@@ -60,7 +82,8 @@ fn read_field(glue: &Glue<'_>, wire: &WireStruct, field: &ProtoField) -> String 
     let value = place_value(glue, place, &field.shape);
     let Some(mut value) = value else { return "Default::default()".to_owned() };
     // prost boxes a message that holds itself.
-    if matches!((&wire.base, &field.shape), (Base::Struct(own), Shape::Struct(inner)) if own == inner) {
+    if matches!((&wire.base, &field.shape), (Base::Struct(own), Shape::Struct(inner)) if own == inner)
+    {
         value = format!("Box::new({value})");
     }
     let accessor = capnp_snake(&place.name);
@@ -68,11 +91,17 @@ fn read_field(glue: &Glue<'_>, wire: &WireStruct, field: &ProtoField) -> String 
         let set = flag_test(flag);
         return format!("if {set} {{ Some({value}) }} else {{ None }}");
     }
-    let is_pointer = matches!(place.ty, Type::Text | Type::Data | Type::List(_) | Type::Struct { .. });
+    let is_pointer =
+        matches!(place.ty, Type::Text | Type::Data | Type::List(_) | Type::Struct { .. });
     if field.optional {
         return match is_pointer {
             true => format!("if r.has_{accessor}() {{ Some({value}) }} else {{ None }}"),
-            false => format!("Some({value})"),
+            false => match unset(wire, &place.name).filter(|_| !message.requested) {
+                Some(unset) => {
+                    format!("if r.get_{accessor}() == {unset} {{ None }} else {{ Some({value}) }}")
+                }
+                None => format!("Some({value})"),
+            },
         };
     }
     if !has_no_presence(&field.shape) && !matches!(field.shape, Shape::List(_)) {
@@ -84,6 +113,14 @@ fn read_field(glue: &Glue<'_>, wire: &WireStruct, field: &ProtoField) -> String 
     value
 }
 
+/// The value by which the node itself says that a number is not set: its default.
+fn unset(wire: &WireStruct, name: &str) -> Option<String> {
+    match wire.fields.iter().find(|f| f.name == name)?.default? {
+        Scalar::Int(value) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
 fn flag_test(flag: &Place) -> String {
     let accessor = capnp_snake(&flag.name);
     match flag.ty {
@@ -93,12 +130,16 @@ fn flag_test(flag: &Place) -> String {
 }
 
 fn read_result(glue: &Glue<'_>, wire: &WireStruct, field: &ProtoField) -> String {
-    let (Source::ResultError(_), Some(place)) = (&field.source, wire_name(&field.source).and_then(|n| wire.map.get(n))) else {
+    let (Source::ResultError(_), Some(place)) =
+        (&field.source, wire_name(&field.source).and_then(|n| wire.map.get(n)))
+    else {
         return "Default::default()".to_owned();
     };
     let accessor = capnp_snake(&place.name);
     let error = nested_call(glue, "BilingualStr", "result.get_error()?", "read");
-    format!("{{ let result = r.get_{accessor}()?; if result.has_error() {{ Some({error}) }} else {{ None }} }}")
+    format!(
+        "{{ let result = r.get_{accessor}()?; if result.has_error() {{ Some({error}) }} else {{ None }} }}"
+    )
 }
 
 fn read_oneof(glue: &Glue<'_>, wire: &WireStruct, message: &Message, oneof: &str) -> String {
@@ -111,12 +152,21 @@ fn read_oneof(glue: &Glue<'_>, wire: &WireStruct, message: &Message, oneof: &str
         let (test, value) = match &field.source {
             Source::ResultValue(_) => {
                 let Type::Struct { args, .. } = &place.ty else { continue };
-                let Some(value) = args.first().and_then(|ty| value(glue, ty, &field.shape, &format!("r.get_{accessor}()?.get_value()?"))) else { continue };
+                let Some(value) = args.first().and_then(|ty| {
+                    value(glue, ty, &field.shape, &format!("r.get_{accessor}()?.get_value()?"))
+                }) else {
+                    continue;
+                };
                 (format!("r.get_{accessor}()?.has_value()"), value)
             }
             Source::ResultError(_) => (
                 format!("r.get_{accessor}()?.has_error()"),
-                nested_call(glue, "BilingualStr", &format!("r.get_{accessor}()?.get_error()?"), "read"),
+                nested_call(
+                    glue,
+                    "BilingualStr",
+                    &format!("r.get_{accessor}()?.get_error()?"),
+                    "read",
+                ),
             ),
             _ => {
                 let Some(value) = place_value(glue, place, &field.shape) else { continue };
@@ -136,7 +186,9 @@ fn place_value(glue: &Glue<'_>, place: &Place, shape: &Shape) -> Option<String> 
         Adapter::RoleNumber => return Some(format!("adapt::role_of_number(r.get_{accessor}())?")),
     }
     let get = match place.ty {
-        Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } => format!("r.get_{accessor}()?"),
+        Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } => {
+            format!("r.get_{accessor}()?")
+        }
         _ => format!("r.get_{accessor}()"),
     };
     value(glue, &place.ty, shape, &get)
@@ -147,7 +199,9 @@ fn value(glue: &Glue<'_>, ty: &Type, shape: &Shape, from: &str) -> Option<String
     Some(match (shape, ty) {
         (Shape::Bool, Type::Bool) | (Shape::Double, _) => from.to_owned(),
         (Shape::Bool, _) => format!("{from} != 0"),
-        (Shape::Int32 | Shape::Int64 | Shape::UInt32 | Shape::UInt64 | Shape::Enum(_), _) => format!("number({from})?"),
+        (Shape::Int32 | Shape::Int64 | Shape::UInt32 | Shape::UInt64 | Shape::Enum(_), _) => {
+            format!("number({from})?")
+        }
         (Shape::String(_), _) => format!("text({from})?"),
         (Shape::Bytes(Content::Script), _) => format!("codec::script_from_wire({from}, p)?"),
         (Shape::Bytes(Content::PubKey), _) => format!("codec::pub_key_from_wire({from}, p)?"),
@@ -155,7 +209,9 @@ fn value(glue: &Glue<'_>, ty: &Type, shape: &Shape, from: &str) -> Option<String
         (Shape::List(inner), Type::Text) if **inner == Shape::Typed(Content::BanMap) => {
             format!("codec::ban_map_from_wire({from})?")
         }
-        (Shape::Typed(content), _) => format!("codec::{}_from_wire({from}, p)?", codec_name(*content)),
+        (Shape::Typed(content), _) => {
+            format!("codec::{}_from_wire({from}, p)?", codec_name(*content))
+        }
         (Shape::Struct(_), Type::Struct { name, .. }) => nested_call(glue, name, from, "read"),
         (Shape::Entry(name), _) => entry(glue, name, ty, from)?,
         (Shape::KeyOnly(inner), Type::Struct { args, .. }) => {
@@ -169,7 +225,9 @@ fn value(glue: &Glue<'_>, ty: &Type, shape: &Shape, from: &str) -> Option<String
                 _ => "item",
             };
             let item = value(glue, element, inner, item)?;
-            format!("{{ let list = {from}; let mut out = Vec::with_capacity(list.len() as usize); for item in list.iter() {{ out.push({item}); }} out }}")
+            format!(
+                "{{ let list = {from}; let mut out = Vec::with_capacity(list.len() as usize); for item in list.iter() {{ out.push({item}); }} out }}"
+            )
         }
         _ => return None,
     })
@@ -181,7 +239,9 @@ fn entry(glue: &Glue<'_>, name: &str, ty: &Type, from: &str) -> Option<String> {
         (Origin::Nullable(shape), _) => {
             let field = member(&message.fields.first()?.name);
             let value = value(glue, ty, shape, "item")?;
-            Some(format!("{{ let item = {from}; v1::{name} {{ {field}: if item.is_empty() {{ None }} else {{ Some({value}) }} }} }}"))
+            Some(format!(
+                "{{ let item = {from}; v1::{name} {{ {field}: if item.is_empty() {{ None }} else {{ Some({value}) }} }} }}"
+            ))
         }
         (Origin::Entry(key, value_shape), Type::Struct { name: generic, args }) => {
             let [key_field, value_field] = message.fields.as_slice() else { return None };

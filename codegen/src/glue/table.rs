@@ -32,7 +32,12 @@ fn services(glue: &Glue<'_>, out: &mut String) {
         let doc = service.doc.lines().next().unwrap_or_default();
         let _ = writeln!(out, "    /// {doc}\n    {},", service.name);
     }
-    let _ = writeln!(out, "}}\n\nimpl Service {{\n    /// All services.\n    pub const ALL: [Self; {}] = [{}];", names.len(), names.iter().map(|n| format!("Self::{n}")).collect::<Vec<_>>().join(", "));
+    let _ = writeln!(
+        out,
+        "}}\n\nimpl Service {{\n    /// All services.\n    pub const ALL: [Self; {}] = [{}];",
+        names.len(),
+        names.iter().map(|n| format!("Self::{n}")).collect::<Vec<_>>().join(", ")
+    );
     out.push_str("    /// Name, as in the contract.\n    #[must_use]\n    pub const fn name(self) -> &'static str {\n        match self {\n");
     for name in &names {
         let _ = writeln!(out, "            Self::{name} => \"{name}\",");
@@ -58,9 +63,16 @@ fn methods(glue: &Glue<'_>, out: &mut String) {
     let count = rpcs(glue).count();
     out.push_str("/// Every method of the contract.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]\n#[repr(u16)]\npub enum Method {\n");
     for (service, rpc) in rpcs(glue) {
-        let _ = writeln!(out, "    /// `{}.{}`\n    {}{},", service.name, rpc.name, service.name, rpc.name);
+        let _ = writeln!(
+            out,
+            "    /// `{}.{}`\n    {}{},",
+            service.name, rpc.name, service.name, rpc.name
+        );
     }
-    let _ = write!(out, "}}\n\nimpl Method {{\n    /// All methods, in the order of the contract.\n    pub const ALL: [Self; {count}] = [");
+    let _ = write!(
+        out,
+        "}}\n\nimpl Method {{\n    /// All methods, in the order of the contract.\n    pub const ALL: [Self; {count}] = ["
+    );
     for (service, rpc) in rpcs(glue) {
         let _ = write!(out, "Self::{}{}, ", service.name, rpc.name);
     }
@@ -70,7 +82,15 @@ fn methods(glue: &Glue<'_>, out: &mut String) {
         let _ = writeln!(
             out,
             "    MethodInfo {{ service: Service::{0}, name: \"{1}\", path: \"/bitcoin.ipc.v1.{0}/{1}\", full_name: \"{0}.{1}\", interface_id: {interface_id:#x}, wire_name: \"{2}\", access: Access::{3}, form: Form::{4}, needs: Needs::{5}, blocking: {6}, idempotent: {7}, cacheable: {8} }},",
-            service.name, rpc.name, rpc.wire_name, access(rpc.access), form(rpc.form), needs(rpc.needs), rpc.blocking, rpc.idempotent, rpc.cacheable.is_some(),
+            service.name,
+            rpc.name,
+            rpc.wire_name,
+            access(rpc.access),
+            form(rpc.form),
+            needs(rpc.needs),
+            rpc.blocking,
+            rpc.idempotent,
+            rpc.cacheable.is_some(),
         );
     }
     out.push_str("];\n\n");
@@ -114,19 +134,31 @@ fn opening(rpc: &Rpc) -> String {
 fn requests(glue: &Glue<'_>, out: &mut String) {
     out.push_str("/// The message that opens a call of any method.\n#[derive(Debug, Clone, PartialEq)]\n#[allow(clippy::large_enum_variant, reason = \"requests are moved once or twice; a box would cost more\")]\npub enum Request {\n");
     for (service, rpc) in rpcs(glue) {
-        let _ = writeln!(out, "    /// Request of `{0}.{1}`.\n    {0}{1}(v1::{2}),", service.name, rpc.name, opening(rpc));
+        let _ = writeln!(
+            out,
+            "    /// Request of `{0}.{1}`.\n    {0}{1}(v1::{2}),",
+            service.name,
+            rpc.name,
+            opening(rpc)
+        );
     }
     out.push_str("}\n\nimpl Request {\n    /// The method that the request is for.\n    #[must_use]\n    pub const fn method(&self) -> Method {\n        match self {\n");
     for (service, rpc) in rpcs(glue) {
-        let _ = writeln!(out, "            Self::{0}{1}(_) => Method::{0}{1},", service.name, rpc.name);
+        let _ =
+            writeln!(out, "            Self::{0}{1}(_) => Method::{0}{1},", service.name, rpc.name);
     }
     out.push_str("        }\n    }\n}\n\n/// The reply to a call of any unary method.\n#[derive(Debug, Clone, PartialEq)]\n#[allow(clippy::large_enum_variant, reason = \"replies are moved once or twice; a box would cost more\")]\npub enum Reply {\n");
     for (service, rpc) in rpcs(glue).filter(|(_, r)| r.form == Form::Unary) {
-        let _ = writeln!(out, "    /// Response of `{0}.{1}`.\n    {0}{1}(v1::{2}),", service.name, rpc.name, rpc.response);
+        let _ = writeln!(
+            out,
+            "    /// Response of `{0}.{1}`.\n    {0}{1}(v1::{2}),",
+            service.name, rpc.name, rpc.response
+        );
     }
     out.push_str("}\n\nimpl Reply {\n    /// The method that the reply answers.\n    #[must_use]\n    pub const fn method(&self) -> Method {\n        match self {\n");
     for (service, rpc) in rpcs(glue).filter(|(_, r)| r.form == Form::Unary) {
-        let _ = writeln!(out, "            Self::{0}{1}(_) => Method::{0}{1},", service.name, rpc.name);
+        let _ =
+            writeln!(out, "            Self::{0}{1}(_) => Method::{0}{1},", service.name, rpc.name);
     }
     out.push_str("        }\n    }\n}\n\n");
     for (service, rpc) in rpcs(glue).filter(|(_, r)| r.form == Form::Unary) {
@@ -144,7 +176,8 @@ fn inner<'a>(glue: &'a Glue<'_>) -> Vec<(&'a str, &'a str)> {
     let mut inner = Vec::new();
     for interface in glue.schema.interfaces.values() {
         for method in &interface.methods {
-            if !rpcs(glue).any(|(_, r)| r.interface == interface.name && r.wire_name == method.name) {
+            if !rpcs(glue).any(|(_, r)| r.interface == interface.name && r.wire_name == method.name)
+            {
                 inner.push((interface.name.as_str(), method.name.as_str()));
             }
         }
@@ -159,7 +192,11 @@ fn inner_methods(glue: &Glue<'_>, out: &mut String) {
     for (interface, method) in &inner {
         let _ = writeln!(out, "    /// `{interface}.{method}`\n    {interface}{},", pascal(method));
     }
-    let _ = write!(out, "}}\n\nimpl Inner {{\n    /// All of them.\n    pub const ALL: [Self; {}] = [", inner.len());
+    let _ = write!(
+        out,
+        "}}\n\nimpl Inner {{\n    /// All of them.\n    pub const ALL: [Self; {}] = [",
+        inner.len()
+    );
     for (interface, method) in &inner {
         let _ = write!(out, "Self::{interface}{}, ", pascal(method));
     }
@@ -189,10 +226,14 @@ fn slot(glue: &Glue<'_>, profile: &Profile, interface: &str, method: &str) -> St
     match glue.layouts.methods.get(&place) {
         Some(Availability::Callable { ordinal, params, results }) => {
             let (i, m) = (interface.to_owned(), method.to_owned());
-            let index = |base: &Base, key: &String| layouts_of(glue, base).iter().position(|k| k == key).unwrap_or(0);
+            let index = |base: &Base, key: &String| {
+                layouts_of(glue, base).iter().position(|k| k == key).unwrap_or(0)
+            };
             let params = index(&Base::Params(i.clone(), m.clone()), params);
             let results = index(&Base::Results(i, m), results);
-            format!("Slot::Callable(At {{ ordinal: {ordinal}, params: {params}, results: {results} }})")
+            format!(
+                "Slot::Callable(At {{ ordinal: {ordinal}, params: {params}, results: {results} }})"
+            )
         }
         Some(Availability::Differs(why)) => format!("Slot::Differs({why:?})"),
         Some(Availability::Absent) | None => "Slot::Absent".to_owned(),
@@ -202,7 +243,11 @@ fn slot(glue: &Glue<'_>, profile: &Profile, interface: &str, method: &str) -> St
 fn generations(glue: &Glue<'_>, profiles: &[Profile], out: &mut String) {
     let inner = inner(glue);
     let (methods, inners) = (rpcs(glue).count(), inner.len());
-    let _ = writeln!(out, "/// Every generation of the node's interface that is known.\npub static PROFILES: [Profile; {}] = [", profiles.len());
+    let _ = writeln!(
+        out,
+        "/// Every generation of the node's interface that is known.\npub static PROFILES: [Profile; {}] = [",
+        profiles.len()
+    );
     for profile in profiles {
         let fee_rate = match profile.encodings.fee_rate {
             FeeRateForm::PerThousand => "PerThousand",
@@ -212,7 +257,11 @@ fn generations(glue: &Glue<'_>, profiles: &[Profile], out: &mut String) {
         let _ = writeln!(
             out,
             "    Profile {{ name: {:?}, title: {:?}, fee_rate: FeeRateForm::{fee_rate}, prefixed_scripts: {}, survives_lost_subscribers: {}, exceptions_kill: {}, methods: &METHODS_{upper}, inner: &INNER_{upper}, interfaces: &INTERFACES_{upper} }},",
-            profile.profile, profile.title, profile.encodings.prefixed_scripts, profile.server.survives_lost_subscribers, profile.server.exceptions_kill,
+            profile.profile,
+            profile.title,
+            profile.encodings.prefixed_scripts,
+            profile.server.survives_lost_subscribers,
+            profile.server.exceptions_kill,
         );
     }
     out.push_str("];\n\n");
@@ -226,10 +275,18 @@ fn generations(glue: &Glue<'_>, profiles: &[Profile], out: &mut String) {
         for (interface, method) in &inner {
             let _ = writeln!(out, "    {},", slot(glue, profile, interface, method));
         }
-        let _ = writeln!(out, "];\nstatic INTERFACES_{upper}: [InterfaceSize; {}] = [", profile.interfaces.len());
+        let _ = writeln!(
+            out,
+            "];\nstatic INTERFACES_{upper}: [InterfaceSize; {}] = [",
+            profile.interfaces.len()
+        );
         for (name, interface) in &profile.interfaces {
             let size = interface.methods.iter().map(|m| m.ordinal + 1).max().unwrap_or(0);
-            let _ = writeln!(out, "    InterfaceSize {{ name: {name:?}, id: {}, methods: {size} }},", interface.id);
+            let _ = writeln!(
+                out,
+                "    InterfaceSize {{ name: {name:?}, id: {}, methods: {size} }},",
+                interface.id
+            );
         }
         out.push_str("];\n\n");
     }
@@ -246,23 +303,39 @@ fn transfers(glue: &Glue<'_>, out: &mut String) {
     out.push_str("pub(crate) fn write_params(request: &Request, at: At, p: &Profile, params: capnp::any_pointer::Builder<'_>, context: ContextWriter<'_>) -> Result<(), GlueError> {\n    let _ = &context;\n    match (request, at.params) {\n");
     for_layouts(glue, Part::Params, |variant, index, module, function, has_context| {
         let context = if has_context { "context(b.reborrow().init_context()); " } else { "" };
-        let _ = writeln!(out, "        (Request::{variant}(m), {index}) => {{ #[allow(unused_mut)] let mut b = params.init_as::<{module}::Builder<'_>>(); {context}write_{function}(m, b, p) }}");
+        let _ = writeln!(
+            out,
+            "        (Request::{variant}(m), {index}) => {{ #[allow(unused_mut)] let mut b = params.init_as::<{module}::Builder<'_>>(); {context}write_{function}(m, b, p) }}"
+        );
     });
     out.push_str("        _ => Err(GlueError::NoLayout),\n    }\n}\n\n");
     out.push_str("pub(crate) fn read_params<'a>(method: Method, at: At, p: &Profile, params: capnp::any_pointer::Reader<'a>) -> Result<(Request, Option<wire::proxy_capnp::context::Reader<'a>>), GlueError> {\n    match (method, at.params) {\n");
     for_layouts(glue, Part::Params, |variant, index, module, function, has_context| {
-        let context = if has_context { "if r.has_context() { Some(r.get_context()?) } else { None }" } else { "None" };
-        let _ = writeln!(out, "        (Method::{variant}, {index}) => {{ let r = params.get_as::<{module}::Reader<'a>>()?; Ok((Request::{variant}(read_{function}(r, p)?), {context})) }}");
+        let context = if has_context {
+            "if r.has_context() { Some(r.get_context()?) } else { None }"
+        } else {
+            "None"
+        };
+        let _ = writeln!(
+            out,
+            "        (Method::{variant}, {index}) => {{ let r = params.get_as::<{module}::Reader<'a>>()?; Ok((Request::{variant}(read_{function}(r, p)?), {context})) }}"
+        );
     });
     out.push_str("        _ => Err(GlueError::NoLayout),\n    }\n}\n\n");
     out.push_str("pub(crate) fn read_results(method: Method, at: At, p: &Profile, results: capnp::any_pointer::Reader<'_>) -> Result<Reply, GlueError> {\n    match (method, at.results) {\n");
     for_layouts(glue, Part::Results, |variant, index, module, function, _| {
-        let _ = writeln!(out, "        (Method::{variant}, {index}) => Ok(Reply::{variant}(read_{function}(results.get_as::<{module}::Reader<'_>>()?, p)?)),");
+        let _ = writeln!(
+            out,
+            "        (Method::{variant}, {index}) => Ok(Reply::{variant}(read_{function}(results.get_as::<{module}::Reader<'_>>()?, p)?)),"
+        );
     });
     out.push_str("        _ => Err(GlueError::NoLayout),\n    }\n}\n\n");
     out.push_str("pub(crate) fn write_results(reply: &Reply, at: At, p: &Profile, results: capnp::any_pointer::Builder<'_>) -> Result<(), GlueError> {\n    match (reply, at.results) {\n");
     for_layouts(glue, Part::Results, |variant, index, module, function, _| {
-        let _ = writeln!(out, "        (Reply::{variant}(m), {index}) => write_{function}(m, results.init_as::<{module}::Builder<'_>>(), p),");
+        let _ = writeln!(
+            out,
+            "        (Reply::{variant}(m), {index}) => write_{function}(m, results.init_as::<{module}::Builder<'_>>(), p),"
+        );
     });
     out.push_str("        _ => Err(GlueError::NoLayout),\n    }\n}\n\n");
 }
@@ -289,7 +362,10 @@ fn for_layouts(glue: &Glue<'_>, part: Part, mut emit: impl FnMut(&str, usize, &s
         };
         for (index, key) in layouts_of(glue, &base).iter().enumerate() {
             let wire: &WireStruct = &glue.layouts.structs[key];
-            let Some(message) = glue.messages_of(wire).into_iter().find(|m| m.name == wanted) else { continue };
+            let Some(message) = glue.messages_of(wire).into_iter().find(|m| m.name == wanted)
+            else {
+                continue;
+            };
             let function = glue.function_name(key, wire, message);
             let variant = format!("{}{}", service.name, rpc.name);
             emit(&variant, index, &glue.module(wire), &function, glue.context_of(wire));

@@ -9,7 +9,12 @@ use crate::layout::{Adapter, Base, Place, WireStruct};
 use crate::names::pascal_from_snake;
 use crate::schema::{Content, Scalar, Type};
 
-pub(super) fn function(glue: &Glue<'_>, wire: &WireStruct, message: &Message, name: &str) -> String {
+pub(super) fn function(
+    glue: &Glue<'_>,
+    wire: &WireStruct,
+    message: &Message,
+    name: &str,
+) -> String {
     if glue.is_generic(wire) {
         return String::new();
     }
@@ -38,7 +43,12 @@ pub(super) fn function(glue: &Glue<'_>, wire: &WireStruct, message: &Message, na
     out
 }
 
-fn write_field(glue: &Glue<'_>, wire: &WireStruct, message: &Message, field: &ProtoField) -> String {
+fn write_field(
+    glue: &Glue<'_>,
+    wire: &WireStruct,
+    message: &Message,
+    field: &ProtoField,
+) -> String {
     let (name, flag) = match &field.source {
         Source::Field { name, flag } => (name, flag),
         Source::ResultError(name) => return write_error(glue, wire, field, name),
@@ -47,7 +57,16 @@ fn write_field(glue: &Glue<'_>, wire: &WireStruct, message: &Message, field: &Pr
     let Some(place) = wire.map.get(name) else { return missing(message, field) };
     let rust = member(&field.name);
     let set = |value: &str| statement(glue, place, &field.shape, value, "b");
-    let borrowed = matches!(field.shape, Shape::Bool | Shape::Int32 | Shape::Int64 | Shape::UInt32 | Shape::UInt64 | Shape::Double | Shape::Enum(_));
+    let borrowed = matches!(
+        field.shape,
+        Shape::Bool
+            | Shape::Int32
+            | Shape::Int64
+            | Shape::UInt32
+            | Shape::UInt64
+            | Shape::Double
+            | Shape::Enum(_)
+    );
     let flag = flag.as_ref().and_then(|flag| wire.map.get(flag)).map(|flag| match flag.ty {
         Type::Bool => format!("b.set_{}(true); ", capnp_snake(&flag.name)),
         _ => format!("b.set_{}(1); ", capnp_snake(&flag.name)),
@@ -58,18 +77,27 @@ fn write_field(glue: &Glue<'_>, wire: &WireStruct, message: &Message, field: &Pr
         return format!("    {{ let value = m.{rust}.unwrap_or({default}); {flag}{statement} }}\n");
     }
     if place.adapter == Adapter::RoleNumber {
-        return format!("    if let Some(value) = &m.{rust} {{ {} }}\n", set("value").unwrap_or_default());
+        return format!(
+            "    if let Some(value) = &m.{rust} {{ {} }}\n",
+            set("value").unwrap_or_default()
+        );
     }
-    let by_option = field.optional || (!has_no_presence(&field.shape) && !matches!(field.shape, Shape::List(_)));
+    let by_option = field.optional
+        || (!has_no_presence(&field.shape) && !matches!(field.shape, Shape::List(_)));
     match by_option {
         true => {
             let Some(statement) = set("value") else { return String::new() };
             let reference = if borrowed { "" } else { "&" };
-            let fills = matches!(&place.ty, Type::Struct { name, .. } if drops_defaults(glue, name));
+            let fills =
+                matches!(&place.ty, Type::Struct { name, .. } if drops_defaults(glue, name));
             match fills {
                 // An absent message would read as all zeros in a generation without defaults.
-                true => format!("    {{ let absent = Default::default(); let value = m.{rust}.as_ref().unwrap_or(&absent); {flag}{statement} }}\n"),
-                false => format!("    if let Some(value) = {reference}m.{rust} {{ {flag}{statement} }}\n"),
+                true => format!(
+                    "    {{ let absent = Default::default(); let value = m.{rust}.as_ref().unwrap_or(&absent); {flag}{statement} }}\n"
+                ),
+                false => format!(
+                    "    if let Some(value) = {reference}m.{rust} {{ {flag}{statement} }}\n"
+                ),
             }
         }
         false => {
@@ -81,7 +109,10 @@ fn write_field(glue: &Glue<'_>, wire: &WireStruct, message: &Message, field: &Pr
 
 /// A field that this generation has not: nothing to do, unless the caller asks for it.
 fn missing(message: &Message, field: &ProtoField) -> String {
-    if !message.requested || matches!(message.origin, Origin::Results(..)) || matches!(field.shape, Shape::Lease | Shape::ObjectName) {
+    if !message.requested
+        || matches!(message.origin, Origin::Results(..))
+        || matches!(field.shape, Shape::Lease | Shape::ObjectName)
+    {
         return String::new();
     }
     let rust = member(&field.name);
@@ -90,7 +121,9 @@ fn missing(message: &Message, field: &ProtoField) -> String {
         (_, true) => format!("m.{rust}.is_some()"),
         (Shape::Bool, _) => format!("m.{rust}"),
         (Shape::Double, _) => format!("m.{rust} != 0.0"),
-        (Shape::Int32 | Shape::Int64 | Shape::UInt32 | Shape::UInt64 | Shape::Enum(_), _) => format!("m.{rust} != 0"),
+        (Shape::Int32 | Shape::Int64 | Shape::UInt32 | Shape::UInt64 | Shape::Enum(_), _) => {
+            format!("m.{rust} != 0")
+        }
         (Shape::String(_) | Shape::Bytes(_), _) => format!("!m.{rust}.is_empty()"),
         _ => format!("m.{rust}.is_some()"),
     };
@@ -101,7 +134,10 @@ fn write_error(glue: &Glue<'_>, wire: &WireStruct, field: &ProtoField, name: &st
     let Some(place) = wire.map.get(name) else { return String::new() };
     let accessor = capnp_snake(&place.name);
     let call = nested_write(glue, "BilingualStr", "value", "result.init_error()");
-    format!("    {{ let result = b.reborrow().init_{accessor}(); if let Some(value) = &m.{} {{ {call} }} }}\n", member(&field.name))
+    format!(
+        "    {{ let result = b.reborrow().init_{accessor}(); if let Some(value) = &m.{} {{ {call} }} }}\n",
+        member(&field.name)
+    )
 }
 
 fn write_oneof(glue: &Glue<'_>, wire: &WireStruct, message: &Message, oneof: &str) -> String {
@@ -113,7 +149,8 @@ fn write_oneof(glue: &Glue<'_>, wire: &WireStruct, message: &Message, oneof: &st
         let statement = match &field.source {
             Source::ResultValue(_) => {
                 let Type::Struct { args, .. } = &place.ty else { continue };
-                let half = args.first().and_then(|ty| pair_half(glue, ty, &field.shape, "value", "value"));
+                let half =
+                    args.first().and_then(|ty| pair_half(glue, ty, &field.shape, "value", "value"));
                 half.map(|half| format!("let mut pair = b.reborrow().init_{accessor}(); {half}"))
             }
             Source::ResultError(_) => {
@@ -124,8 +161,13 @@ fn write_oneof(glue: &Glue<'_>, wire: &WireStruct, message: &Message, oneof: &st
         };
         let variant = pascal_from_snake(&field.name);
         match statement {
-            Some(statement) => { let _ = writeln!(arms, "        Some({path}::{variant}(value)) => {{ {statement} }}"); }
-            None => { let _ = writeln!(arms, "        Some({path}::{variant}(_)) => {{}}"); }
+            Some(statement) => {
+                let _ =
+                    writeln!(arms, "        Some({path}::{variant}(value)) => {{ {statement} }}");
+            }
+            None => {
+                let _ = writeln!(arms, "        Some({path}::{variant}(_)) => {{}}");
+            }
         }
     }
     format!("    match &m.{} {{\n{arms}        _ => {{}}\n    }}\n", member(oneof))
@@ -153,16 +195,28 @@ fn dropped_default(glue: &Glue<'_>, wire: &WireStruct, field: &str) -> Option<St
 
 fn drops_defaults(glue: &Glue<'_>, wire_name: &str) -> bool {
     let wire = glue.layouts.structs.get(wire_name);
-    wire.is_some_and(|wire| wire.fields.iter().any(|f| dropped_default(glue, wire, &f.name).is_some()))
+    wire.is_some_and(|wire| {
+        wire.fields.iter().any(|f| dropped_default(glue, wire, &f.name).is_some())
+    })
 }
 
 /// The statement that puts `value` (a reference, or a scalar) where it belongs.
-fn statement(glue: &Glue<'_>, place: &Place, shape: &Shape, value: &str, b: &str) -> Option<String> {
+fn statement(
+    glue: &Glue<'_>,
+    place: &Place,
+    shape: &Shape,
+    value: &str,
+    b: &str,
+) -> Option<String> {
     let accessor = capnp_snake(&place.name);
     match place.adapter {
         Adapter::Same => {}
-        Adapter::RelayFlag => return Some(format!("{b}.set_{accessor}(adapt::relay_of_method({value})?);")),
-        Adapter::RoleNumber => return Some(format!("{b}.set_{accessor}(adapt::number_of_role({value}));")),
+        Adapter::RelayFlag => {
+            return Some(format!("{b}.set_{accessor}(adapt::relay_of_method({value})?);"));
+        }
+        Adapter::RoleNumber => {
+            return Some(format!("{b}.set_{accessor}(adapt::number_of_role({value}));"));
+        }
     }
     Some(match (shape, &place.ty) {
         (Shape::List(inner), Type::Text) if **inner == Shape::Typed(Content::BanMap) => {
@@ -170,7 +224,9 @@ fn statement(glue: &Glue<'_>, place: &Place, shape: &Shape, value: &str, b: &str
         }
         (Shape::List(inner), Type::List(element)) => {
             let body = fill_list(glue, element, inner)?;
-            format!("if !{value}.is_empty() {{ let mut list = {b}.reborrow().init_{accessor}(length({value}.len())?); for (i, value) in {value}.iter().enumerate() {{ let i = i as u32; {body} }} }}")
+            format!(
+                "if !{value}.is_empty() {{ let mut list = {b}.reborrow().init_{accessor}(length({value}.len())?); for (i, value) in {value}.iter().enumerate() {{ let i = i as u32; {body} }} }}"
+            )
         }
         (Shape::Struct(_), Type::Struct { name, .. }) => {
             nested_write(glue, name, value, &format!("{b}.reborrow().init_{accessor}()"))
@@ -184,24 +240,39 @@ fn scalar(ty: &Type, shape: &Shape, value: &str) -> Option<String> {
     Some(match (shape, ty) {
         (Shape::Bool, Type::Bool) | (Shape::Double, _) => value.to_owned(),
         (Shape::Bool, _) => format!("number(u8::from({value}))?"),
-        (Shape::Int32 | Shape::Int64 | Shape::UInt32 | Shape::UInt64 | Shape::Enum(_), _) => format!("number({value})?"),
+        (Shape::Int32 | Shape::Int64 | Shape::UInt32 | Shape::UInt64 | Shape::Enum(_), _) => {
+            format!("number({value})?")
+        }
         (Shape::String(_), _) => format!("{value}.as_str()"),
         (Shape::Bytes(Content::Script), _) => format!("&codec::script_to_wire({value}, p)[..]"),
         (Shape::Bytes(Content::PubKey), _) => format!("&codec::script_to_wire({value}, p)[..]"),
         (Shape::Bytes(_), _) => format!("&{value}[..]"),
-        (Shape::Typed(content), _) => format!("&codec::{}_to_wire({value}, p)?[..]", codec_name(*content)),
+        (Shape::Typed(content), _) => {
+            format!("&codec::{}_to_wire({value}, p)?[..]", codec_name(*content))
+        }
         _ => return None,
     })
 }
 
 fn is_copied(shape: &Shape) -> bool {
-    matches!(shape, Shape::Bool | Shape::Int32 | Shape::Int64 | Shape::UInt32 | Shape::UInt64 | Shape::Double | Shape::Enum(_))
+    matches!(
+        shape,
+        Shape::Bool
+            | Shape::Int32
+            | Shape::Int64
+            | Shape::UInt32
+            | Shape::UInt64
+            | Shape::Double
+            | Shape::Enum(_)
+    )
 }
 
 /// The body of a loop over `value` that fills element `i` of `list`.
 fn fill_list(glue: &Glue<'_>, element: &Type, shape: &Shape) -> Option<String> {
     Some(match (shape, element) {
-        (Shape::Struct(_), Type::Struct { name, .. }) => nested_write(glue, name, "value", "list.reborrow().get(i)"),
+        (Shape::Struct(_), Type::Struct { name, .. }) => {
+            nested_write(glue, name, "value", "list.reborrow().get(i)")
+        }
         (Shape::Entry(name), _) => match &glue.contract.messages.get(name)?.origin {
             Origin::Nullable(inner) => {
                 let field = member(&glue.contract.messages.get(name)?.fields.first()?.name);
@@ -226,7 +297,11 @@ fn fill_list(glue: &Glue<'_>, element: &Type, shape: &Shape) -> Option<String> {
 
 fn fill_pair(glue: &Glue<'_>, name: &str, ty: &Type, value: &str) -> Option<String> {
     let message = glue.contract.messages.get(name)?;
-    let (Origin::Entry(key, value_shape), Type::Struct { name: generic, args }) = (&message.origin, ty) else { return None };
+    let (Origin::Entry(key, value_shape), Type::Struct { name: generic, args }) =
+        (&message.origin, ty)
+    else {
+        return None;
+    };
     let [key_field, value_field] = message.fields.as_slice() else { return None };
     let value_type = match generic.as_str() {
         "PairInt64" => Type::Int(64),
@@ -234,7 +309,9 @@ fn fill_pair(glue: &Glue<'_>, name: &str, ty: &Type, value: &str) -> Option<Stri
         _ => args.get(1)?.clone(),
     };
     let mut out = String::new();
-    for (ty, shape, half, field) in [(args.first()?, key, "key", key_field), (&value_type, value_shape, "value", value_field)] {
+    for (ty, shape, half, field) in
+        [(args.first()?, key, "key", key_field), (&value_type, value_shape, "value", value_field)]
+    {
         let rust = member(&field.name);
         let optional = !has_no_presence(shape) && !matches!(**shape, Shape::List(_));
         let access = match (is_copied(shape), optional) {
@@ -244,8 +321,12 @@ fn fill_pair(glue: &Glue<'_>, name: &str, ty: &Type, value: &str) -> Option<Stri
         };
         let statement = pair_half(glue, ty, shape, half, &access)?;
         match optional {
-            true => { let _ = write!(out, "if let Some(half) = &{value}.{rust} {{ {statement} }} "); }
-            false => { let _ = write!(out, "{statement} "); }
+            true => {
+                let _ = write!(out, "if let Some(half) = &{value}.{rust} {{ {statement} }} ");
+            }
+            false => {
+                let _ = write!(out, "{statement} ");
+            }
         }
     }
     Some(out)
@@ -253,10 +334,14 @@ fn fill_pair(glue: &Glue<'_>, name: &str, ty: &Type, value: &str) -> Option<Stri
 
 fn pair_half(glue: &Glue<'_>, ty: &Type, shape: &Shape, half: &str, value: &str) -> Option<String> {
     Some(match (shape, ty) {
-        (Shape::Struct(_), Type::Struct { name, .. }) => nested_write(glue, name, value, &format!("pair.reborrow().init_{half}()")),
+        (Shape::Struct(_), Type::Struct { name, .. }) => {
+            nested_write(glue, name, value, &format!("pair.reborrow().init_{half}()"))
+        }
         (Shape::List(inner), Type::List(element)) => {
             let body = fill_list(glue, element, inner)?;
-            format!("{{ let mut list = pair.reborrow().initn_{half}(length({value}.len())?); for (i, value) in {value}.iter().enumerate() {{ let i = i as u32; {body} }} }}")
+            format!(
+                "{{ let mut list = pair.reborrow().initn_{half}(length({value}.len())?); for (i, value) in {value}.iter().enumerate() {{ let i = i as u32; {body} }} }}"
+            )
         }
         (Shape::Int64 | Shape::UInt64, _) => format!("pair.set_{half}({value});"),
         _ => format!("pair.set_{half}({})?;", scalar(ty, shape, value)?),

@@ -119,7 +119,8 @@ pub(crate) fn tx_in_from_wire(data: &[u8], _: &Profile) -> Read<v1::TxIn> {
 
 pub(crate) fn tx_in_to_wire(input: &v1::TxIn, _: &Profile) -> Written {
     let previous = input.previous_output.as_ref();
-    let previous = previous.ok_or(GlueError::Decode { what: "transaction input", why: "spends nothing" })?;
+    let previous =
+        previous.ok_or(GlueError::Decode { what: "transaction input", why: "spends nothing" })?;
     let mut out = Vec::with_capacity(41 + input.script_sig.len());
     push_out_point(&mut out, previous)?;
     push_compact_size(&mut out, input.script_sig.len());
@@ -172,7 +173,8 @@ pub(crate) fn coin_from_wire(data: &[u8], _: &Profile) -> Read<v1::Coin> {
 }
 
 pub(crate) fn coin_to_wire(coin: &v1::Coin, _: &Profile) -> Written {
-    let output = coin.output.as_ref().ok_or(GlueError::Decode { what: "coin", why: "has no output" })?;
+    let output =
+        coin.output.as_ref().ok_or(GlueError::Decode { what: "coin", why: "has no output" })?;
     let height = u64::from(coin.height.unwrap_or(MEMPOOL_HEIGHT));
     let amount = u64::try_from(output.value_sat).map_err(|_| GlueError::Number)?;
     let mut out = Vec::new();
@@ -227,7 +229,8 @@ fn decompress_script(r: &mut Reader<'_>) -> Read<Vec<u8>> {
         }
         length => {
             let length = usize::try_from(length).ok().and_then(|l| l.checked_sub(SPECIAL_SCRIPTS));
-            let length = length.filter(|l| *l <= 4_000_000).ok_or_else(|| r.error("script too long"))?;
+            let length =
+                length.filter(|l| *l <= 4_000_000).ok_or_else(|| r.error("script too long"))?;
             r.take(length)?.to_vec()
         }
     })
@@ -271,7 +274,10 @@ mod tests {
     }
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hex")).collect()
+        (0..text.len())
+            .step_by(2)
+            .map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hex"))
+            .collect()
     }
 
     #[test]
@@ -291,7 +297,14 @@ mod tests {
         for (script, first) in [
             (format!("76a914{}88ac", "11".repeat(20)), 0),
             (format!("a914{}87", "22".repeat(20)), 1),
-            (format!("21{}ac", "02".to_owned() + &"79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"), 2),
+            (
+                format!(
+                    "21{}ac",
+                    "02".to_owned()
+                        + &"79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+                ),
+                2,
+            ),
             (format!("41{point}ac"), 4),
             ("0014".to_owned() + &"33".repeat(20), 6 + 22),
         ] {
@@ -333,6 +346,9 @@ mod tests {
             assert!(out_point_from_wire(&vec![0; n], p).is_err());
         }
         assert!(block_locator_from_wire(&hex("80110100ffffffffffffffffff"), p).is_err());
-        assert!(out_point_to_wire(&v1::OutPoint { txid: Bytes::from_static(&[1; 31]), vout: 0 }, p).is_err());
+        assert!(
+            out_point_to_wire(&v1::OutPoint { txid: Bytes::from_static(&[1; 31]), vout: 0 }, p)
+                .is_err()
+        );
     }
 }

@@ -45,7 +45,10 @@ pub(crate) fn net_address_to_wire(address: &v1::NetAddress, _: &Profile) -> Writ
 
 fn push_net_address(out: &mut Vec<u8>, address: &v1::NetAddress) -> Result<(), GlueError> {
     if address_length(address.network) != Some(address.address.len()) {
-        return Err(GlueError::Decode { what: "address", why: "has another length than its network's" });
+        return Err(GlueError::Decode {
+            what: "address",
+            why: "has another length than its network's",
+        });
     }
     out.push(address.network.to_le_bytes()[0]);
     push_compact_size(out, address.address.len());
@@ -75,7 +78,10 @@ pub(crate) fn net_service_to_wire(service: &v1::NetService, _: &Profile) -> Writ
 
 fn push_net_service(out: &mut Vec<u8>, service: &v1::NetService) -> Result<(), GlueError> {
     let address = service.address.as_ref();
-    push_net_address(out, address.ok_or(GlueError::Decode { what: "service", why: "has no address" })?)?;
+    push_net_address(
+        out,
+        address.ok_or(GlueError::Decode { what: "service", why: "has no address" })?,
+    )?;
     let port = u16::try_from(service.port).map_err(|_| GlueError::Number)?;
     out.extend_from_slice(&port.to_be_bytes());
     Ok(())
@@ -93,7 +99,10 @@ pub(crate) fn peer_address_to_wire(peer: &v1::PeerAddress, _: &Profile) -> Writt
     let mut out = peer.time.to_le_bytes().to_vec();
     push_compact_size(&mut out, usize::try_from(peer.services).map_err(|_| GlueError::Number)?);
     let service = peer.service.as_ref();
-    push_net_service(&mut out, service.ok_or(GlueError::Decode { what: "peer address", why: "has no service" })?)?;
+    push_net_service(
+        &mut out,
+        service.ok_or(GlueError::Decode { what: "peer address", why: "has no service" })?,
+    )?;
     Ok(out)
 }
 
@@ -116,7 +125,11 @@ pub(crate) fn is_subnet(text: &str) -> bool {
     match address.parse::<IpAddr>() {
         Ok(address) => {
             let bits = if address.is_ipv4() { 32 } else { 128 };
-            prefix.is_none_or(|p| p.len() <= 3 && p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u8>().is_ok_and(|p| p <= bits))
+            prefix.is_none_or(|p| {
+                p.len() <= 3
+                    && p.bytes().all(|b| b.is_ascii_digit())
+                    && p.parse::<u8>().is_ok_and(|p| p <= bits)
+            })
         }
         // Tor and I2P names are banned whole (`netaddress.cpp`, CNetAddr::SetSpecial).
         Err(_) => prefix.is_none() && is_overlay_name(address),
@@ -125,7 +138,8 @@ pub(crate) fn is_subnet(text: &str) -> bool {
 
 fn is_overlay_name(name: &str) -> bool {
     let base32 = |label: &str, len: usize| {
-        label.len() == len && label.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b))
+        label.len() == len
+            && label.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b))
     };
     let onion = name.strip_suffix(".onion").is_some_and(|label| base32(label, 56));
     onion || name.strip_suffix(".b32.i2p").is_some_and(|label| base32(label, 52))
@@ -143,7 +157,11 @@ struct Ban {
 pub(crate) fn ban_map_from_wire(text: capnp::text::Reader<'_>) -> Read<Vec<v1::BanEntry>> {
     let bans: Vec<Ban> = serde_json::from_str(text.to_str()?)
         .map_err(|_| GlueError::Decode { what: "ban list", why: "is not the JSON it should be" })?;
-    let entry = |ban: Ban| v1::BanEntry { subnet: ban.address, created: ban.ban_created, until: ban.banned_until };
+    let entry = |ban: Ban| v1::BanEntry {
+        subnet: ban.address,
+        created: ban.ban_created,
+        until: ban.banned_until,
+    };
     Ok(bans.into_iter().map(entry).collect())
 }
 
@@ -155,7 +173,8 @@ pub(crate) fn ban_map_to_wire(entries: &[v1::BanEntry]) -> Result<String, GlueEr
         address: entry.subnet.clone(),
     };
     let bans: Vec<Ban> = entries.iter().map(ban).collect();
-    serde_json::to_string(&bans).map_err(|_| GlueError::Decode { what: "ban list", why: "cannot be written" })
+    serde_json::to_string(&bans)
+        .map_err(|_| GlueError::Decode { what: "ban list", why: "cannot be written" })
 }
 
 #[cfg(test)]
@@ -167,7 +186,16 @@ mod tests {
         for good in ["1.2.3.4", "1.2.3.4/32", "10.0.0.0/8", "::1", "2001:db8::/32"] {
             assert!(is_subnet(good), "{good}");
         }
-        for bad in ["", "1.2.3", "1.2.3.4/33", "1.2.3.4/", "1.2.3.4/+8", "::/129", "example.com", "a.onion"] {
+        for bad in [
+            "",
+            "1.2.3",
+            "1.2.3.4/33",
+            "1.2.3.4/",
+            "1.2.3.4/+8",
+            "::/129",
+            "example.com",
+            "a.onion",
+        ] {
             assert!(!is_subnet(bad), "{bad}");
         }
     }

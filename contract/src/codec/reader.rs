@@ -22,7 +22,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn take(&mut self, n: usize) -> Result<&'a [u8], GlueError> {
-        let (taken, rest) = self.rest.split_at_checked(n).ok_or_else(|| self.error("ends early"))?;
+        let (taken, rest) =
+            self.rest.split_at_checked(n).ok_or_else(|| self.error("ends early"))?;
         self.rest = rest;
         Ok(taken)
     }
@@ -72,7 +73,10 @@ impl<'a> Reader<'a> {
         let mut n: u64 = 0;
         loop {
             let byte = self.u8()?;
-            n = n.checked_shl(7).filter(|_| n <= u64::MAX >> 7).ok_or_else(|| self.error("number too large"))?;
+            n = n
+                .checked_shl(7)
+                .filter(|_| n <= u64::MAX >> 7)
+                .ok_or_else(|| self.error("number too large"))?;
             n |= u64::from(byte & 0x7f);
             if byte & 0x80 == 0 {
                 return Ok(n);

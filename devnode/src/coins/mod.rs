@@ -8,8 +8,8 @@ mod set;
 use bitcoin::{OutPoint, Transaction, TxOut};
 
 pub use codec::encode_coin;
-pub(crate) use set::{BlockOverlay, overwrites};
 pub use set::{BlockChange, UtxoSet};
+pub(crate) use set::{BlockOverlay, overwrites};
 
 /// The height that stands for "in the mempool" in a coin.
 pub const MEMPOOL_HEIGHT: u32 = 0x7fff_ffff;

@@ -84,13 +84,7 @@ impl CoinView for BlockOverlay<'_> {
 
 impl<'a> BlockOverlay<'a> {
     pub(crate) fn new(below: &'a UtxoSet, height: u32) -> Self {
-        Self {
-            below,
-            height,
-            change: BlockChange::default(),
-            made: HashMap::new(),
-            gone: HashSet::new(),
-        }
+        Self { below, height, change: BlockChange::default(), made: HashMap::new(), gone: HashSet::new() }
     }
 
     /// Spends the inputs of a transaction, which must exist, and adds its outputs.

@@ -90,7 +90,7 @@ fn check_shape(block: &Block) -> Result<(), Reject> {
     Ok(())
 }
 
-/// Checks that need the headers below the block.
+/// Checks that need the headers below a block that passed [`check_block`].
 pub fn check_contextual(block: &Block, index: &BlockIndex, parent: BlockId) -> Result<(), Reject> {
     let below = index.entry(parent);
     let height = below.height + 1;
@@ -98,8 +98,8 @@ pub fn check_contextual(block: &Block, index: &BlockIndex, parent: BlockId) -> R
         return Err(consensus("bad-txns-nonfinal", "non-final transaction"));
     }
     let prefix = Builder::new().push_int(i64::from(height)).into_script();
-    let coinbase_script = block.txdata.first().map(|coinbase| coinbase.input[0].script_sig.as_bytes());
-    if !coinbase_script.is_some_and(|script| script.starts_with(prefix.as_bytes())) {
+    let coinbase_input = block.txdata.first().and_then(|coinbase| coinbase.input.first());
+    if !coinbase_input.is_some_and(|input| input.script_sig.as_bytes().starts_with(prefix.as_bytes())) {
         return Err(consensus("bad-cb-height", "block height mismatch in coinbase"));
     }
     check_witness_commitment(block)?;
@@ -132,7 +132,7 @@ fn check_witness_commitment(block: &Block) -> Result<(), Reject> {
     bad("bad-witness-merkle-match", "witness merkle commitment mismatch")
 }
 
-/// Checks the transactions of a block against the coins of its parent, which must be the tip, and works out what
+/// Checks the transactions of a block that passed [`check_block`] against the coins of its parent, which must be the tip, and works out what
 /// connecting it changes.
 pub fn connect_block(
     block: &Block,
@@ -180,7 +180,7 @@ fn check_in_block(
         let debug = format!("contains a non-BIP68-final transaction {}", tx.compute_txid());
         return Err(consensus("bad-txns-nonfinal", debug));
     }
-    check_scripts(tx, coins, script_reason, RejectKind::Consensus)?;
+    check_scripts(tx, coins, script_reason)?;
     Ok(fee)
 }
 

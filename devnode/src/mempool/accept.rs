@@ -9,6 +9,7 @@ use super::entry::MempoolEntry;
 use super::limits::ChainLimits;
 use super::pool::{Mempool, MempoolCoins};
 use super::replace::Replacement;
+use super::signal::signals_replacement;
 use crate::blocks::BlockIndex;
 use crate::coins::{CoinView, UtxoSet};
 use crate::consensus::block::sigop_cost;
@@ -57,7 +58,7 @@ impl Mempool {
         check_transaction(&tx)?;
         check_alone(&tx, context.index)?;
         self.check_not_here(&tx)?;
-        let conflicts = tx.input.iter().filter_map(|input| self.spender(&input.previous_output)).collect();
+        let conflicts = self.replaceable_conflicts(&tx, context.rules)?;
         let coins = MempoolCoins { pool: self, chain: context.coins };
         check_inputs_exist(&tx, &coins, context.coins)?;
         let tip = context.index.tip();
@@ -74,7 +75,11 @@ impl Mempool {
             check_fee(&entry, context)?;
         }
         let replaced = self.check_relatives(&entry, &conflicts, context)?;
-        check_scripts(&entry.tx, &coins, context.rules.pool_script_reason, RejectKind::Consensus)?;
+        let code = context.rules.pool_script_reason;
+        check_scripts(&entry.tx, &coins, code).map_err(|reject| {
+            let debug = if context.rules.script_debug { reject.debug } else { String::new() };
+            Reject { debug, ..reject }
+        })?;
         Ok(Candidate { entry, replaced })
     }
 
@@ -86,6 +91,17 @@ impl Mempool {
             return Err(Reject::bare(RejectKind::Conflict, "txn-same-nonwitness-data-in-mempool"));
         }
         Ok(())
+    }
+
+    /// Waiting transactions that spend the same outputs, if they may be replaced.
+    fn replaceable_conflicts(&self, tx: &Transaction, rules: &Rules) -> Result<BTreeSet<Txid>, Reject> {
+        let conflicts: BTreeSet<Txid> =
+            tx.input.iter().filter_map(|input| self.spender(&input.previous_output)).collect();
+        let stubborn = |txid| self.get(txid).is_some_and(|entry| !signals_replacement(&entry.tx));
+        if !rules.full_replacement && conflicts.iter().any(stubborn) {
+            return Err(Reject::bare(RejectKind::Policy, "txn-mempool-conflict"));
+        }
+        Ok(conflicts)
     }
 
     /// Checks what depends on other waiting transactions, and finds those to replace.
@@ -179,10 +195,9 @@ fn check_inputs_exist(tx: &Transaction, coins: &impl CoinView, chain: &UtxoSet) 
 }
 
 fn check_fee(entry: &MempoolEntry, context: &AcceptContext<'_>) -> Result<(), Reject> {
-    for (rate, reason) in [
-        (context.min_feerate, "mempool min fee not met"),
-        (context.rules.min_relay_feerate, "min relay fee not met"),
-    ] {
+    for (rate, reason) in
+        [(context.min_feerate, "mempool min fee not met"), (context.rules.min_relay_feerate, "min relay fee not met")]
+    {
         let needed = rate.fee(entry.vsize());
         if entry.fee < needed {
             return Err(Reject::new(RejectKind::Policy, reason, format!("{} < {needed}", entry.fee)));

@@ -7,9 +7,9 @@ use bitcoin::{Block, Transaction, Txid};
 
 use super::pool::{Mempool, MempoolCoins};
 use crate::blocks::BlockIndex;
+use crate::coins::CoinView;
 use crate::coins::UtxoSet;
 use crate::consensus::{COINBASE_MATURITY, is_final, sequence_locks_pass};
-use crate::coins::CoinView;
 
 impl Mempool {
     /// Takes out what a connected block holds, and what can no longer be mined because of it. Returns the latter, in
@@ -28,8 +28,12 @@ impl Mempool {
     /// Takes out what the chain's new tip no longer allows in the next block: lock times that are not reached yet,
     /// coinbases that are not mature any more, inputs that are gone. Descendants go too.
     pub(crate) fn evict_invalid(&mut self, index: &BlockIndex, coins: &UtxoSet) -> Vec<Arc<Transaction>> {
-        let invalid: BTreeSet<Txid> =
-            self.entries.values().filter(|entry| !self.is_minable(&entry.tx, index, coins)).map(|entry| entry.txid).collect();
+        let invalid: BTreeSet<Txid> = self
+            .entries
+            .values()
+            .filter(|entry| !self.is_minable(&entry.tx, index, coins))
+            .map(|entry| entry.txid)
+            .collect();
         self.remove_with_descendants(&invalid)
     }
 
@@ -42,8 +46,6 @@ impl Mempool {
                 .coin(&input.previous_output)
                 .is_some_and(|coin| !coin.coinbase || height.saturating_sub(coin.height) >= COINBASE_MATURITY)
         });
-        mature
-            && is_final(tx, height, index.entry(tip).median_time)
-            && sequence_locks_pass(tx, &coins, index, tip)
+        mature && is_final(tx, height, index.entry(tip).median_time) && sequence_locks_pass(tx, &coins, index, tip)
     }
 }

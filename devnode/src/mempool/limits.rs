@@ -120,6 +120,6 @@ impl Mempool {
         }
         let mut cluster = self.cluster(parents);
         cluster.retain(|txid| !replaced.contains(txid));
-        cluster.len() as u64 + 1 <= limits.cluster && self.total_vsize(&cluster) + vsize <= limits.cluster_vsize
+        (cluster.len() as u64) < limits.cluster && self.total_vsize(&cluster) + vsize <= limits.cluster_vsize
     }
 }

@@ -17,11 +17,8 @@ mod replace;
 mod select;
 mod signal;
 
-#[cfg(test)]
-mod tests;
-
-pub use accept::Candidate;
 pub(crate) use accept::AcceptContext;
+pub use accept::Candidate;
 pub use entry::MempoolEntry;
 pub use graph::Ancestry;
 pub use limits::ChainLimits;

@@ -64,8 +64,7 @@ impl Mempool {
     }
 
     fn select_packages<'a>(&'a self, mut filling: Filling<'a>) -> Selection<'a> {
-        let mut cursors: Vec<Cursor<'a>> =
-            self.clusters().into_iter().map(|rest| Cursor::new(self, rest)).collect();
+        let mut cursors: Vec<Cursor<'a>> = self.clusters().into_iter().map(|rest| Cursor::new(self, rest)).collect();
         while let Some(cursor) = best_cursor(&mut cursors)
             && let Some(package) = cursor.head.take()
         {
@@ -140,9 +139,7 @@ struct Package<'a> {
 
 impl Package<'_> {
     fn beats(&self, other: &Self) -> bool {
-        by_feerate(self.score.0, self.score.1, other.score.0, other.score.1)
-            .then(other.last.cmp(&self.last))
-            .is_gt()
+        by_feerate(self.score.0, self.score.1, other.score.0, other.score.1).then(other.last.cmp(&self.last)).is_gt()
     }
 }
 

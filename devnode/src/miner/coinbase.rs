@@ -30,6 +30,8 @@ pub struct CoinbasePlan {
     pub script_pubkey: ScriptBuf,
     /// Whether OP_0 follows the height also above height 16.
     pub extra_nonce: bool,
+    /// Whether the coinbase is locked until the block before its own.
+    pub time_locked: bool,
 }
 
 impl CoinbasePlan {
@@ -40,15 +42,25 @@ impl CoinbasePlan {
         if fill { height.push_opcode(OP_0).into_script() } else { height.into_script() }
     }
 
+    /// The lock time: the height of the block before, or none.
+    pub fn lock_time(&self) -> LockTime {
+        LockTime::from_consensus(if self.time_locked { self.height.saturating_sub(1) } else { 0 })
+    }
+
+    /// The sequence of the only input: it makes the lock time count, or is final.
+    pub fn sequence(&self) -> Sequence {
+        if self.time_locked { Sequence::ENABLE_LOCKTIME_NO_RBF } else { Sequence::MAX }
+    }
+
     /// The coinbase without a commitment to witnesses.
     pub fn build(&self) -> Transaction {
         Transaction {
             version: Version::TWO,
-            lock_time: LockTime::from_consensus(self.height.saturating_sub(1)),
+            lock_time: self.lock_time(),
             input: vec![TxIn {
                 previous_output: OutPoint::null(),
                 script_sig: self.script_sig(),
-                sequence: Sequence::ENABLE_LOCKTIME_NO_RBF,
+                sequence: self.sequence(),
                 witness: Witness::new(),
             }],
             output: vec![TxOut { value: Amount::from_sat(self.reward), script_pubkey: self.script_pubkey.clone() }],

@@ -2,9 +2,9 @@
 
 use bitcoin::block::{Header, Version};
 use bitcoin::hashes::Hash;
-use bitcoin::{Block, CompactTarget, ScriptBuf, Transaction, TxMerkleNode};
+use bitcoin::{Block, CompactTarget, Script, ScriptBuf, Transaction, TxMerkleNode};
 
-use super::coinbase::{CoinbasePlan, commit_to_witnesses};
+use super::coinbase::{CoinbasePlan, commit_to_witnesses, witness_commitment_place};
 use crate::blocks::BlockIndex;
 use crate::consensus::header::REGTEST_BITS;
 use crate::consensus::{MAX_BLOCK_WEIGHT, block_version, subsidy};
@@ -91,7 +91,8 @@ impl BlockTemplate {
             height,
             reward: subsidy(height) + fees.iter().sum::<i64>().unsigned_abs(),
             script_pubkey: options.script_pubkey.clone(),
-            extra_nonce: options.extra_nonce.unwrap_or(context.rules.extra_nonce_above_height_16),
+            time_locked: context.rules.time_locked_coinbase,
+            extra_nonce: options.extra_nonce.unwrap_or(context.rules.extra_nonce_in_templates),
         };
         let mut txdata = vec![coinbase.build()];
         txdata.extend(chosen.iter().map(|entry| entry.tx.as_ref().clone()));
@@ -106,6 +107,24 @@ impl BlockTemplate {
         self.block.txdata.truncate(1);
         self.block.txdata.extend(txs);
         commit_to_witnesses(&mut self.block);
+    }
+
+    /// The script of the coinbase output that commits to the witnesses.
+    pub fn witness_commitment(&self) -> Option<&Script> {
+        let coinbase = self.block.coinbase()?;
+        witness_commitment_place(coinbase).map(|place| coinbase.output[place].script_pubkey.as_script())
+    }
+
+    /// The block with another coinbase, and with the header fields that a miner chooses. The merkle root follows from
+    /// the transactions.
+    pub fn solution(&self, version: i32, time: u32, nonce: u32, coinbase: Transaction) -> Block {
+        let mut solved = self.clone();
+        solved.block.txdata[0] = coinbase;
+        let mut block = solved.with_merkle_root();
+        block.header.version = Version::from_consensus(version);
+        block.header.time = time;
+        block.header.nonce = nonce;
+        block
     }
 
     /// The block with its merkle root, still without proof of work.

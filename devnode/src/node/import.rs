@@ -29,9 +29,8 @@ impl Node {
         }
         for block in blocks {
             let found = self.find_block(&block.hash);
-            if found.is_none_or(|view| {
-                view.height() != block.height || view.in_active_chain() != block.in_active_chain
-            }) {
+            if found.is_none_or(|view| view.height() != block.height || view.in_active_chain() != block.in_active_chain)
+            {
                 return Err(ImportError::Mismatch(format!("block {}", block.hash)));
             }
         }
@@ -70,7 +69,8 @@ impl Node {
         let what = format!("transaction {txid}");
         let refused = |reject| ImportError::Refused { what: what.clone(), reject };
         self.admit_at(Arc::new(recorded.tx), true, recorded.time).map_err(refused)?;
-        let same = self.pool.get(&txid).is_some_and(|entry| entry.fee == recorded.fee && entry.vsize() == recorded.vsize);
+        let same =
+            self.pool.get(&txid).is_some_and(|entry| entry.fee == recorded.fee && entry.vsize() == recorded.vsize);
         if same { Ok(()) } else { Err(ImportError::Mismatch(what)) }
     }
 

@@ -32,27 +32,27 @@ impl Node {
 
     /// Makes one block at the present time that pays to a script.
     pub fn mine_one(&mut self, script_pubkey: &ScriptBuf) -> Result<BlockHash, Reject> {
-        let options = TemplateOptions { script_pubkey: script_pubkey.clone(), ..TemplateOptions::default() };
+        let options = self.own_options(script_pubkey);
         let template = self.create_template(&options);
         self.mine(template.with_merkle_root())
     }
 
     /// Makes one block at the present time out of these transactions, in this order. Their fees are left unclaimed.
-    pub fn mine_transactions(
-        &mut self,
-        txs: Vec<Transaction>,
-        script_pubkey: &ScriptBuf,
-    ) -> Result<BlockHash, Reject> {
-        let options = TemplateOptions {
-            script_pubkey: script_pubkey.clone(),
-            use_mempool: false,
-            ..TemplateOptions::default()
-        };
+    pub fn mine_transactions(&mut self, txs: Vec<Transaction>, script_pubkey: &ScriptBuf) -> Result<BlockHash, Reject> {
+        let options = TemplateOptions { use_mempool: false, ..self.own_options(script_pubkey) };
         let mut template = self.create_template(&options);
         template.replace_transactions(txs);
         let block = template.with_merkle_root();
         self.check_block(&block, BlockChecks { work: false, merkle_root: false })?;
         self.mine(block)
+    }
+
+    fn own_options(&self, script_pubkey: &ScriptBuf) -> TemplateOptions {
+        TemplateOptions {
+            script_pubkey: script_pubkey.clone(),
+            extra_nonce: Some(self.rules.extra_nonce_when_generating),
+            ..TemplateOptions::default()
+        }
     }
 
     fn mine(&mut self, mut block: Block) -> Result<BlockHash, Reject> {

@@ -64,10 +64,9 @@ impl NodeOptions {
             rules.incremental_relay_feerate = rate;
             rules.min_relay_feerate = rules.min_relay_feerate.max(rate);
         }
-        for (name, slot) in [
-            ("dustrelayfee", &mut rules.dust_relay_feerate),
-            ("blockmintxfee", &mut rules.block_min_feerate),
-        ] {
+        for (name, slot) in
+            [("dustrelayfee", &mut rules.dust_relay_feerate), ("blockmintxfee", &mut rules.block_min_feerate)]
+        {
             *slot = feerate(settings, name).unwrap_or(*slot);
         }
         rules.min_relay_feerate = min_relay.unwrap_or(rules.min_relay_feerate);

@@ -96,7 +96,10 @@ fn replay(node: &mut Node, generation: Generation, run: &str) -> Tally {
         if same(&ours, &recorded) {
             *tally.agreed.entry(method).or_default() += 1;
         } else {
-            tally.wrong.push(format!("seq {} {method} {}\n  ours     {ours}\n  recorded {recorded}", record["seq"], record["params"]));
+            tally.wrong.push(format!(
+                "seq {} {method} {}\n  ours     {ours}\n  recorded {recorded}",
+                record["seq"], record["params"]
+            ));
         }
     }
     tally

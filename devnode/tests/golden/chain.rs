@@ -90,3 +90,46 @@ fn a_mempool_needs_its_chain() {
     let mut node = Node::new(NodeOptions::default());
     assert!(node.import_mempool(transactions).is_err());
 }
+
+#[test]
+fn pruned_blocks_keep_their_headers() {
+    let mut node = Node::default();
+    node.generate(10).unwrap();
+    assert_eq!((node.have_pruned(), node.prune_height()), (false, None));
+    node.prune_below(5);
+    assert_eq!((node.have_pruned(), node.prune_height()), (true, Some(4)));
+    let on_disk: Vec<bool> = [0, 4, 5, 10, 11].map(|height| node.have_block_on_disk(height)).to_vec();
+    assert_eq!(on_disk, [false, false, true, true, false]);
+    let tip = node.tip().hash();
+    assert_eq!(node.has_blocks(&tip, 5, None), Ok(true));
+    assert_eq!(node.has_blocks(&tip, 4, None), Ok(false));
+    assert_eq!(node.has_blocks(&tip, 0, Some(4)), Ok(false));
+    assert!(node.has_blocks(&tip, 0, Some(-1)).is_err());
+    let old = node.find_block(&node.block_hash_at(3).unwrap()).unwrap();
+    assert!(old.block().is_none() && old.in_active_chain());
+    assert_eq!(node.generate(1).unwrap().len(), 1);
+}
+
+#[test]
+fn near_the_tip_progress_goes_by_height() {
+    let mut node = Node::new(NodeOptions::for_generation(Generation::Pr10102February2026));
+    let hashes = node.generate(50).unwrap();
+    let now = node.now();
+    node.set_clock(Clock::Mock(now + 600));
+    assert!((node.guess_verification_progress(&hashes[49]) - 1.0).abs() < f64::EPSILON);
+    let expected = 48.0 / (48.0 + 3.0 * 600.0 * 0.001);
+    assert!((node.guess_verification_progress(&hashes[46]) - expected).abs() < 1e-12);
+    node.set_clock(Clock::Mock(now + 100_000));
+    let expected = 51.0 / (51.0 + 100.0);
+    assert!((node.guess_verification_progress(&hashes[49]) - expected).abs() < 1e-12);
+}
+
+#[test]
+fn initial_download_ends_once() {
+    let mut node = Node::default();
+    assert!(node.is_initial_block_download());
+    node.generate(1).unwrap();
+    assert!(!node.is_initial_block_download());
+    node.set_clock(Clock::Mock(2_000_000_000));
+    assert!(!node.is_initial_block_download());
+}

@@ -72,10 +72,8 @@ fn notification(event: &Event) -> Option<(&'static str, Value)> {
 
 #[test]
 fn the_sequence_is_told_as_recorded() {
-    let records: Vec<Value> = lines("pr29409-2025-05/events.jsonl")
-        .into_iter()
-        .filter(|record| record["scenario"] == "sequence")
-        .collect();
+    let records: Vec<Value> =
+        lines("pr29409-2025-05/events.jsonl").into_iter().filter(|record| record["scenario"] == "sequence").collect();
     let mut node = base_node(Generation::Pr29409May2025);
     let mut ours = Vec::new();
     let mut told = 0;
@@ -88,7 +86,12 @@ fn the_sequence_is_told_as_recorded() {
         if record["interface"] == "ChainNotifications" {
             assert!(!ours.is_empty(), "not told: {record}");
             let (method, params) = ours.remove(0);
-            assert_eq!((method, &params), (record["method"].as_str().unwrap(), &record["params"]), "seq {}", record["seq"]);
+            assert_eq!(
+                (method, &params),
+                (record["method"].as_str().unwrap(), &record["params"]),
+                "seq {}",
+                record["seq"]
+            );
             told += 1;
         }
     }

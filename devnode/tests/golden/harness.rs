@@ -43,6 +43,11 @@ pub(crate) fn base_node(generation: Generation) -> Node {
     recorded_node(generation, &words)
 }
 
+/// A node of the newest generation on the chain of the older ones.
+pub(crate) fn newest_node() -> Node {
+    recorded_node(Generation::Core32, &["-blockfilterindex=1", "-mocktime=1700080407"])
+}
+
 /// What the recorded nodes' estimators had seen: too little. It is not in the blocks, so it is set.
 fn recorded_history() -> FeeHistory {
     FeeHistory {

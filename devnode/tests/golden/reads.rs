@@ -80,8 +80,7 @@ fn blocks(node: &Node, method: &str, p: &Value) -> Option<Value> {
 fn coins_and_filters(node: &Node, method: &str, p: &Value) -> Option<Value> {
     Some(match method {
         "findCoins" => {
-            let wanted: Vec<_> =
-                p["coins"].as_array()?.iter().map(|pair| params::outpoint(&pair["key"])).collect();
+            let wanted: Vec<_> = p["coins"].as_array()?.iter().map(|pair| params::outpoint(&pair["key"])).collect();
             let coins: Vec<Value> = node
                 .find_coins(&wanted)
                 .iter()
@@ -104,7 +103,7 @@ fn coins_and_filters(node: &Node, method: &str, p: &Value) -> Option<Value> {
 }
 
 fn mempool(node: &Node, method: &str, p: &Value) -> Option<Value> {
-    let txid = || params::txid(&p["txid"]);
+    let txid = || params::txid(p.get("txid").unwrap_or(&p["tx"]));
     Some(match method {
         "isInMempool" => json!({ "result": node.is_in_mempool(&txid()) }),
         "hasDescendantsInMempool" => json!({ "result": node.has_descendants_in_mempool(&txid()) }),
@@ -119,8 +118,8 @@ fn mempool(node: &Node, method: &str, p: &Value) -> Option<Value> {
             })
         }
         "calculateIndividualBumpFees" => {
-            let fees = node
-                .individual_bump_fees(&params::outpoints(&p["outpoints"]), params::feerate(&p["targetFeerate"]));
+            let fees =
+                node.individual_bump_fees(&params::outpoints(&p["outpoints"]), params::feerate(&p["targetFeerate"]));
             let fees: Vec<Value> = fees
                 .iter()
                 .map(|(outpoint, fee)| json!({ "key": params::hex(&encode_outpoint(outpoint)), "value": fee }))
@@ -128,8 +127,7 @@ fn mempool(node: &Node, method: &str, p: &Value) -> Option<Value> {
             json!({ "result": fees })
         }
         "calculateCombinedBumpFee" => {
-            let fee = node
-                .combined_bump_fee(&params::outpoints(&p["outpoints"]), params::feerate(&p["targetFeerate"]));
+            let fee = node.combined_bump_fee(&params::outpoints(&p["outpoints"]), params::feerate(&p["targetFeerate"]));
             optional(Some(json!(fee)), json!(0))
         }
         "checkChainLimits" => {
