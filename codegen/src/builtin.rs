@@ -339,14 +339,31 @@ pub(crate) fn answer_fields() -> Vec<ProtoField> {
     vec![field("invocation_id", "Number of the invocation that this answers.", Shape::UInt64)]
 }
 
-/// One sentence on what a value of a shape is, for fields that have no comment of their own.
+/// One sentence on one half of a Pair.
 #[must_use]
-pub(crate) fn shape_doc(shape: &Shape) -> String {
+pub(crate) fn half_doc(name: &str, shape: &Shape) -> String {
     match shape {
-        Shape::Bytes(content) => content_doc(*content).to_owned(),
-        Shape::Typed(Content::OutPoint) => "The outpoint.".to_owned(),
         Shape::Typed(Content::Coin) => "The coin; absent if it is spent or unknown.".to_owned(),
-        _ => String::new(),
+        _ => format!("The {}.", unit_words(name)),
+    }
+}
+
+/// `fee_sat` → `fee in satoshi`.
+fn unit_words(name: &str) -> String {
+    match name.strip_suffix("_sat") {
+        Some(amount) => format!("{} in satoshi", amount.replace('_', " ")),
+        None => name.replace('_', " "),
+    }
+}
+
+/// What is said of a oneof.
+#[must_use]
+pub(crate) fn oneof_doc(name: &str) -> &'static str {
+    match name {
+        "event" => "What happened.",
+        "message" => "What the client says.",
+        "outcome" => "The result, or why there is none.",
+        _ => "Exactly one is set.",
     }
 }
 

@@ -661,7 +661,7 @@ impl<'a> Builder<'a> {
         let fields = [(&entry.key, &key, "key"), (&entry.value, &value, "value")].map(
             |(name, shape, half)| {
                 let mut half_field =
-                    builtin::field(name, &builtin::shape_doc(shape), shape.clone());
+                    builtin::field(name, &builtin::half_doc(name, shape), shape.clone());
                 half_field.source = Source::Field { name: half.to_owned(), flag: None };
                 half_field
             },

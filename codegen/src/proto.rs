@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::builtin::{content_doc, message_of};
+use crate::builtin::{content_doc, message_of, oneof_doc};
 use crate::contract::{
     Contract, Enumeration, Form, Limits, Message, ProtoField, Rpc, Service, Shape, message_name,
 };
@@ -135,6 +135,7 @@ impl Writer<'_> {
                 if index > 0 {
                     out.push('\n');
                 }
+                comment(out, "  ", oneof_doc(oneof));
                 let _ = writeln!(out, "  oneof {oneof} {{");
             } else if index > 0 {
                 out.push('\n');

@@ -150,12 +150,6 @@ pub(crate) fn hash(value: &[u8], at: &Path<'_>, out: &mut Violations) {
     }
 }
 
-pub(crate) fn pub_key(value: &[u8], at: &Path<'_>, out: &mut Violations) {
-    if !matches!(value.len(), 0 | 33 | 65) {
-        out.push(at, format!("is {} bytes long; a public key has 33 or 65", value.len()));
-    }
-}
-
 pub(crate) fn transaction(value: &[u8], at: &Path<'_>, out: &mut Violations) {
     match deserialize::<bitcoin::Transaction>(value) {
         Ok(transaction) if transaction.input.is_empty() => {

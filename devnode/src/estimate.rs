@@ -27,7 +27,14 @@ pub struct EstimateBucket {
 
 impl Default for EstimateBucket {
     fn default() -> Self {
-        Self { start: -1.0, end: -1.0, within_target: 0.0, total_confirmed: 0.0, in_mempool: 0.0, left_mempool: 0.0 }
+        Self {
+            start: -1.0,
+            end: -1.0,
+            within_target: 0.0,
+            total_confirmed: 0.0,
+            in_mempool: 0.0,
+            left_mempool: 0.0,
+        }
     }
 }
 
@@ -71,7 +78,12 @@ pub struct FeeHistory {
 impl FeeHistory {
     /// The answer for a target in blocks. Targets out of range are returned as they came.
     pub fn estimate(&self, target: i32, best_height: u32) -> FeeEstimate {
-        let none = FeeEstimate { desired_target: target, returned_target: target, best_height, ..Default::default() };
+        let none = FeeEstimate {
+            desired_target: target,
+            returned_target: target,
+            best_height,
+            ..Default::default()
+        };
         if !(1..=MAX_TARGET).contains(&target) {
             return none;
         }

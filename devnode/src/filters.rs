@@ -19,7 +19,8 @@ pub struct FilterIndex {
 impl FilterIndex {
     /// Adds the filter of a block that is being connected. `change` holds the outputs it spends.
     pub(crate) fn add(&mut self, block: &Block, change: &BlockChange) {
-        let spent: HashMap<_, _> = change.spent.iter().map(|(outpoint, coin)| (*outpoint, coin)).collect();
+        let spent: HashMap<_, _> =
+            change.spent.iter().map(|(outpoint, coin)| (*outpoint, coin)).collect();
         let filter = BlockFilter::new_script_filter(block, |outpoint| {
             let coin = spent.get(outpoint).ok_or(Error::UtxoMissing(*outpoint))?;
             Ok(coin.output.script_pubkey.clone())

@@ -23,8 +23,12 @@ pub enum Generation {
 const MANDATORY_FLAG: &str = "mandatory-script-verify-flag-failed";
 
 /// Every generation, oldest first.
-pub const ALL_GENERATIONS: [Generation; 4] =
-    [Generation::Pr10102July2024, Generation::Pr29409May2025, Generation::Pr10102February2026, Generation::Core32];
+pub const ALL_GENERATIONS: [Generation; 4] = [
+    Generation::Pr10102July2024,
+    Generation::Pr29409May2025,
+    Generation::Pr10102February2026,
+    Generation::Core32,
+];
 
 impl Generation {
     /// The label of the wire profile, which is also the folder name of its recordings.
@@ -58,8 +62,16 @@ impl Generation {
             time_locked_coinbase: self != Self::Pr10102July2024,
             extra_nonce_when_generating: self != Self::Core32,
             extra_nonce_in_templates: !newer,
-            pool_script_reason: if newer { "mempool-script-verify-flag-failed" } else { MANDATORY_FLAG },
-            block_script_reason: if newer { "block-script-verify-flag-failed" } else { MANDATORY_FLAG },
+            pool_script_reason: if newer {
+                "mempool-script-verify-flag-failed"
+            } else {
+                MANDATORY_FLAG
+            },
+            block_script_reason: if newer {
+                "block-script-verify-flag-failed"
+            } else {
+                MANDATORY_FLAG
+            },
             fee_rate_with_size: newer,
         }
     }

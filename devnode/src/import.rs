@@ -130,14 +130,17 @@ fn lines<T: DeserializeOwned>(reader: impl BufRead) -> Result<Vec<T>, ImportErro
         if line.trim().is_empty() {
             continue;
         }
-        let value = serde_json::from_str(&line).map_err(|source| ImportError::Line { line: place + 1, source })?;
+        let value = serde_json::from_str(&line)
+            .map_err(|source| ImportError::Line { line: place + 1, source })?;
         values.push(value);
     }
     Ok(values)
 }
 
 /// A value that is written as text, here hashes in display order.
-fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
@@ -149,7 +152,12 @@ fn recorded_block(line: BlockLine) -> Result<RecordedBlock, ImportError> {
     } else {
         RecordedData::Block(deserialize_hex(&line.hex).map_err(encoding)?)
     };
-    let block = RecordedBlock { height: line.height, hash: line.hash, in_active_chain: line.in_active_chain, data };
+    let block = RecordedBlock {
+        height: line.height,
+        hash: line.hash,
+        in_active_chain: line.in_active_chain,
+        data,
+    };
     if block.header().block_hash() != line.hash {
         return Err(ImportError::Mismatch(what()));
     }
@@ -158,8 +166,8 @@ fn recorded_block(line: BlockLine) -> Result<RecordedBlock, ImportError> {
 
 fn recorded_transaction(line: TransactionLine) -> Result<RecordedTransaction, ImportError> {
     let what = format!("transaction {}", line.txid);
-    let tx: Transaction =
-        deserialize_hex(&line.hex).map_err(|source| ImportError::Encoding { what: what.clone(), source })?;
+    let tx: Transaction = deserialize_hex(&line.hex)
+        .map_err(|source| ImportError::Encoding { what: what.clone(), source })?;
     if tx.compute_txid() != line.txid {
         return Err(ImportError::Mismatch(what));
     }

@@ -25,7 +25,7 @@
 //!   leaves uninitialised is none.
 //! - Whether the initial download is over is looked at when a block comes or the clock is set, not when asked.
 //!
-//! Everything is synchronous and single-threaded; whoever serves it to others wraps a [`Node`] in a cell or a lock.
+//! All of that is synchronous and single-threaded. [`socket`] serves it as a node serves its IPC interface.
 
 pub mod blocks;
 pub mod clock;
@@ -43,6 +43,7 @@ pub mod node;
 pub mod reject;
 pub mod scripts;
 pub mod settings;
+pub mod socket;
 pub mod wire;
 
 pub use feerate::FeeRate;

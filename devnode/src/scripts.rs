@@ -12,7 +12,8 @@ use crate::coins::CoinView;
 use crate::reject::{Reject, RejectKind};
 
 const STACK_TOO_SMALL: &str = "Operation not valid with the current stack size";
-const FALSE_AT_END: &str = "Script evaluated without error but finished with a false/empty top stack element";
+const FALSE_AT_END: &str =
+    "Script evaluated without error but finished with a false/empty top stack element";
 
 /// What running the scripts of an input gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +27,20 @@ pub enum ScriptVerdict {
 }
 
 /// Refuses a transaction if the script of any of its inputs does, with this code.
-pub(crate) fn check_scripts(tx: &Transaction, coins: &impl CoinView, code: &str) -> Result<(), Reject> {
+pub(crate) fn check_scripts(
+    tx: &Transaction,
+    coins: &impl CoinView,
+    code: &str,
+) -> Result<(), Reject> {
     for (place, input) in tx.input.iter().enumerate() {
         let Some(coin) = coins.coin(&input.previous_output) else { continue };
         if let ScriptVerdict::Fails(why) = verify_spend(input, &coin.output.script_pubkey) {
             let (txid, wtxid) = (tx.compute_txid(), tx.compute_wtxid());
             let spent = input.previous_output;
-            let debug = format!("input {place} of {txid} (wtxid {wtxid}), spending {}:{}", spent.txid, spent.vout);
+            let debug = format!(
+                "input {place} of {txid} (wtxid {wtxid}), spending {}:{}",
+                spent.txid, spent.vout
+            );
             return Err(Reject::new(RejectKind::Consensus, format!("{code} ({why})"), debug));
         }
     }
@@ -53,7 +61,9 @@ pub fn verify_spend(input: &TxIn, guard: &Script) -> ScriptVerdict {
         other => return other,
     }
     match run(guard, &mut stack) {
-        ScriptVerdict::Passes if stack.last().is_some_and(|top| is_true(top)) => ScriptVerdict::Passes,
+        ScriptVerdict::Passes if stack.last().is_some_and(|top| is_true(top)) => {
+            ScriptVerdict::Passes
+        }
         ScriptVerdict::Passes => ScriptVerdict::Fails(FALSE_AT_END),
         other => other,
     }
@@ -66,7 +76,8 @@ fn verify_witness_script(witness: &Witness, guard: &Script) -> ScriptVerdict {
     if sha256::Hash::hash(script).to_byte_array() != guard.as_bytes()[2..] {
         return ScriptVerdict::Fails("Witness program hash mismatch");
     }
-    let mut stack: Vec<Vec<u8>> = witness.iter().take(witness.len() - 1).map(<[u8]>::to_vec).collect();
+    let mut stack: Vec<Vec<u8>> =
+        witness.iter().take(witness.len() - 1).map(<[u8]>::to_vec).collect();
     match run(Script::from_bytes(script), &mut stack) {
         ScriptVerdict::Passes if stack.len() != 1 => {
             ScriptVerdict::Fails("Stack size must be exactly one after execution")
@@ -115,11 +126,15 @@ fn apply(opcode: bitcoin::Opcode, stack: &mut Vec<Vec<u8>>) -> ScriptVerdict {
             return ScriptVerdict::Fails("Script failed an OP_EQUALVERIFY operation");
         }
         op::OP_EQUALVERIFY => {}
-        op::OP_VERIFY if !is_true(&args[0]) => return ScriptVerdict::Fails("Script failed an OP_VERIFY operation"),
+        op::OP_VERIFY if !is_true(&args[0]) => {
+            return ScriptVerdict::Fails("Script failed an OP_VERIFY operation");
+        }
         op::OP_VERIFY => {}
         op::OP_RETURN => return ScriptVerdict::Fails("OP_RETURN was encountered"),
         op::OP_PUSHNUM_NEG1 => stack.push(vec![0x81]),
-        number if (op::OP_PUSHNUM_1.to_u8()..=op::OP_PUSHNUM_16.to_u8()).contains(&number.to_u8()) => {
+        number
+            if (op::OP_PUSHNUM_1.to_u8()..=op::OP_PUSHNUM_16.to_u8()).contains(&number.to_u8()) =>
+        {
             stack.push(vec![number.to_u8() - op::OP_PUSHNUM_1.to_u8() + 1]);
         }
         _ => return ScriptVerdict::Undecided,
@@ -154,13 +169,17 @@ mod tests {
     #[test]
     fn constants_decide() {
         assert_eq!(spend(&[], &[], Script::from_bytes(&[0x51])), ScriptVerdict::Passes);
-        assert_eq!(spend(&[], &[], Script::from_bytes(&[0x00])), ScriptVerdict::Fails(FALSE_AT_END));
+        assert_eq!(
+            spend(&[], &[], Script::from_bytes(&[0x00])),
+            ScriptVerdict::Fails(FALSE_AT_END)
+        );
         assert_eq!(spend(&[0x51], &[], Script::from_bytes(&[])), ScriptVerdict::Passes);
     }
 
     #[test]
     fn a_key_hash_needs_a_stack_and_its_key() {
-        let guard = ScriptBuf::from_hex("76a914111111111111111111111111111111111111111188ac").unwrap();
+        let guard =
+            ScriptBuf::from_hex("76a914111111111111111111111111111111111111111188ac").unwrap();
         assert_eq!(spend(&[], &[], &guard), ScriptVerdict::Fails(STACK_TOO_SMALL));
         assert_eq!(
             spend(&[1, 1, 1, 2], &[], &guard),
@@ -172,7 +191,13 @@ mod tests {
     fn a_witness_script_must_fit_its_hash() {
         let guard = Script::from_bytes(&[0x51]).to_p2wsh();
         assert_eq!(spend(&[], &[&[0x51]], &guard), ScriptVerdict::Passes);
-        assert_eq!(spend(&[], &[&[0x52]], &guard), ScriptVerdict::Fails("Witness program hash mismatch"));
-        assert_eq!(spend(&[], &[], &guard), ScriptVerdict::Fails("Witness program was passed an empty witness"));
+        assert_eq!(
+            spend(&[], &[&[0x52]], &guard),
+            ScriptVerdict::Fails("Witness program hash mismatch")
+        );
+        assert_eq!(
+            spend(&[], &[], &guard),
+            ScriptVerdict::Fails("Witness program was passed an empty witness")
+        );
     }
 }

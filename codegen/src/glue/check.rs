@@ -170,7 +170,6 @@ fn content_check(content: Content) -> &'static str {
         Content::Transaction => "check::transaction(value, at, out);",
         Content::Block => "check::block(value, at, out);",
         Content::Header => "check::length(value.len(), 80, 80, at, out);",
-        Content::PubKey => "check::pub_key(value, at, out);",
         Content::Hash160 => "check::length(value.len(), 20, 20, at, out);",
         Content::Json => "check::json(value, at, out);",
         _ => "",

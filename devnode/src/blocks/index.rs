@@ -144,7 +144,9 @@ impl BlockIndex {
 
     /// Drops the blocks below a height, keeping their headers. Genesis goes too, as on real nodes.
     pub fn prune_below(&mut self, height: u32) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.height < height && entry.has_data()) {
+        for entry in
+            self.entries.iter_mut().filter(|entry| entry.height < height && entry.has_data())
+        {
             entry.data = BlockData::Pruned;
         }
     }
@@ -177,7 +179,8 @@ impl BlockIndex {
 
     /// Blocks that nothing builds on: the tips of all branches, the highest first.
     pub fn leaves(&self) -> Vec<BlockId> {
-        let parents: BTreeSet<BlockId> = self.entries.iter().filter_map(|entry| entry.parent).collect();
+        let parents: BTreeSet<BlockId> =
+            self.entries.iter().filter_map(|entry| entry.parent).collect();
         let mut leaves: Vec<BlockId> =
             self.ids().filter(|id| !parents.contains(id) || *id == self.active.tip()).collect();
         leaves.sort_by_key(|id| Reverse(self.entry(*id).height));

@@ -61,6 +61,8 @@ impl BlockIndex {
 
     /// The highest block of the active chain that has been thrown away, if any was.
     pub fn prune_height(&self) -> Option<u32> {
-        (1..=self.height()).rev().find(|height| self.active_at(*height).is_some_and(|id| !self.entry(id).has_data()))
+        (1..=self.height())
+            .rev()
+            .find(|height| self.active_at(*height).is_some_and(|id| !self.entry(id).has_data()))
     }
 }

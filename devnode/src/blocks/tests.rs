@@ -55,7 +55,10 @@ fn first_seen_wins_ties() {
     assert_eq!(index.tip(), first);
     let third = add(&mut index, second, 2);
     let way = index.path_to(index.best_candidate());
-    assert_eq!(way, Reorganisation { fork: BlockId(0), disconnect: vec![first], connect: vec![second, third] });
+    assert_eq!(
+        way,
+        Reorganisation { fork: BlockId(0), disconnect: vec![first], connect: vec![second, third] }
+    );
 }
 
 #[test]
@@ -93,8 +96,11 @@ fn locators_double_after_ten() {
     let locator = index.locator(index.tip());
     assert_eq!(locator.len(), 18);
     assert_eq!(locator.last(), Some(&index.entry(BlockId(0)).hash));
-    let heights: Vec<u32> =
-        locator.iter().filter_map(|hash| index.find(hash)).map(|id| index.entry(id).height).collect();
+    let heights: Vec<u32> = locator
+        .iter()
+        .filter_map(|hash| index.find(hash))
+        .map(|id| index.entry(id).height)
+        .collect();
     assert_eq!(heights[8..], [124, 123, 122, 121, 119, 115, 107, 91, 59, 0]);
 }
 

@@ -40,7 +40,11 @@ fn compress_amount(sat: u64) -> u64 {
         rest /= 10;
         zeros += 1;
     }
-    if zeros < 9 { 1 + (rest / 10 * 9 + rest % 10 - 1) * 10 + zeros } else { 1 + (rest - 1) * 10 + 9 }
+    if zeros < 9 {
+        1 + (rest / 10 * 9 + rest % 10 - 1) * 10 + zeros
+    } else {
+        1 + (rest - 1) * 10 + 9
+    }
 }
 
 fn push_script(bytes: &mut Vec<u8>, script: &Script) {
@@ -67,7 +71,9 @@ fn special_form(script: &Script) -> Option<Vec<u8>> {
         return None;
     }
     match key {
-        [tag @ (2 | 3), point @ ..] if *push == OP_PUSHBYTES_33.to_u8() && key.len() == 33 => Some(tagged(*tag, point)),
+        [tag @ (2 | 3), point @ ..] if *push == OP_PUSHBYTES_33.to_u8() && key.len() == 33 => {
+            Some(tagged(*tag, point))
+        }
         [4, point @ ..] if *push == OP_PUSHBYTES_65.to_u8() && key.len() == 65 => {
             PublicKey::from_slice(key).ok()?;
             let odd = point[63] & 1;
@@ -95,7 +101,11 @@ mod tests {
     }
 
     fn coin(height: u32, coinbase: bool, sat: u64, script: ScriptBuf) -> Coin {
-        Coin { output: TxOut { value: Amount::from_sat(sat), script_pubkey: script }, height, coinbase }
+        Coin {
+            output: TxOut { value: Amount::from_sat(sat), script_pubkey: script },
+            height,
+            coinbase,
+        }
     }
 
     #[test]

@@ -35,13 +35,18 @@ pub trait CoinView {
 }
 
 /// The coins that a transaction makes, without those that nobody can ever spend.
-pub(crate) fn created_by(tx: &Transaction, height: u32) -> impl Iterator<Item = (OutPoint, Coin)> + '_ {
+pub(crate) fn created_by(
+    tx: &Transaction,
+    height: u32,
+) -> impl Iterator<Item = (OutPoint, Coin)> + '_ {
     let txid = tx.compute_txid();
     let coinbase = tx.is_coinbase();
-    tx.output.iter().enumerate().filter(|(_, output)| is_spendable(output)).map(move |(place, output)| {
-        let vout = u32::try_from(place).unwrap_or(u32::MAX);
-        (OutPoint { txid, vout }, Coin { output: output.clone(), height, coinbase })
-    })
+    tx.output.iter().enumerate().filter(|(_, output)| is_spendable(output)).map(
+        move |(place, output)| {
+            let vout = u32::try_from(place).unwrap_or(u32::MAX);
+            (OutPoint { txid, vout }, Coin { output: output.clone(), height, coinbase })
+        },
+    )
 }
 
 fn is_spendable(output: &TxOut) -> bool {

@@ -84,7 +84,13 @@ impl CoinView for BlockOverlay<'_> {
 
 impl<'a> BlockOverlay<'a> {
     pub(crate) fn new(below: &'a UtxoSet, height: u32) -> Self {
-        Self { below, height, change: BlockChange::default(), made: HashMap::new(), gone: HashSet::new() }
+        Self {
+            below,
+            height,
+            change: BlockChange::default(),
+            made: HashMap::new(),
+            gone: HashSet::new(),
+        }
     }
 
     /// Spends the inputs of a transaction, which must exist, and adds its outputs.
@@ -110,5 +116,9 @@ impl<'a> BlockOverlay<'a> {
 
 /// Whether any output of the block's transactions is unspent already (BIP 30).
 pub(crate) fn overwrites(set: &UtxoSet, block: &Block, height: u32) -> bool {
-    block.txdata.iter().flat_map(|tx| created_by(tx, height)).any(|(outpoint, _)| set.coins.contains_key(&outpoint))
+    block
+        .txdata
+        .iter()
+        .flat_map(|tx| created_by(tx, height))
+        .any(|(outpoint, _)| set.coins.contains_key(&outpoint))
 }

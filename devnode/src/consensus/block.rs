@@ -39,7 +39,11 @@ pub fn check_block(block: &Block, checks: BlockChecks) -> Result<(), Reject> {
     check_shape(block)?;
     for tx in &block.txdata {
         check_transaction(tx).map_err(|reject| {
-            let debug = format!("Transaction check failed (tx hash {}) {}", tx.compute_txid(), reject.debug);
+            let debug = format!(
+                "Transaction check failed (tx hash {}) {}",
+                tx.compute_txid(),
+                reject.debug
+            );
             Reject { debug, ..reject }
         })?;
     }
@@ -56,7 +60,11 @@ fn check_merkle_root(block: &Block) -> Result<(), Reject> {
         return Err(Reject::new(RejectKind::Mutated, "bad-txnmrklroot", "hashMerkleRoot mismatch"));
     }
     if repeats_hashes(block) {
-        return Err(Reject::new(RejectKind::Mutated, "bad-txns-duplicate", "duplicate transaction"));
+        return Err(Reject::new(
+            RejectKind::Mutated,
+            "bad-txns-duplicate",
+            "duplicate transaction",
+        ));
     }
     Ok(())
 }
@@ -64,8 +72,11 @@ fn check_merkle_root(block: &Block) -> Result<(), Reject> {
 /// Whether two equal neighbours meet on any level of the merkle tree, which would let another list of transactions
 /// have the same root (CVE-2012-2459).
 fn repeats_hashes(block: &Block) -> bool {
-    let mut level: Vec<TxMerkleNode> =
-        block.txdata.iter().map(|tx| TxMerkleNode::from_raw_hash(tx.compute_txid().to_raw_hash())).collect();
+    let mut level: Vec<TxMerkleNode> = block
+        .txdata
+        .iter()
+        .map(|tx| TxMerkleNode::from_raw_hash(tx.compute_txid().to_raw_hash()))
+        .collect();
     while level.len() > 1 {
         if level.chunks_exact(2).any(|pair| pair[0] == pair[1]) {
             return true;
@@ -99,7 +110,9 @@ pub fn check_contextual(block: &Block, index: &BlockIndex, parent: BlockId) -> R
     }
     let prefix = Builder::new().push_int(i64::from(height)).into_script();
     let coinbase_input = block.txdata.first().and_then(|coinbase| coinbase.input.first());
-    if !coinbase_input.is_some_and(|input| input.script_sig.as_bytes().starts_with(prefix.as_bytes())) {
+    if !coinbase_input
+        .is_some_and(|input| input.script_sig.as_bytes().starts_with(prefix.as_bytes()))
+    {
         return Err(consensus("bad-cb-height", "block height mismatch in coinbase"));
     }
     check_witness_commitment(block)?;
@@ -121,7 +134,8 @@ fn check_witness_commitment(block: &Block) -> Result<(), Reject> {
         return Ok(());
     };
     let witness = &coinbase.input[0].witness;
-    let Some(reserved) = witness.nth(0).filter(|value| witness.len() == 1 && value.len() == 32) else {
+    let Some(reserved) = witness.nth(0).filter(|value| witness.len() == 1 && value.len() == 32)
+    else {
         return bad("bad-witness-nonce-size", "invalid witness reserved value size");
     };
     let root = block.witness_root().map(|root| Block::compute_witness_commitment(&root, reserved));
@@ -174,8 +188,9 @@ fn check_in_block(
     parent: BlockId,
     script_reason: &str,
 ) -> Result<i64, Reject> {
-    let fee = check_inputs(tx, coins, index.entry(parent).height + 1)
-        .map_err(|reject| consensus(reject.reason, format!("{} in transaction {}", reject.debug, tx.compute_txid())))?;
+    let fee = check_inputs(tx, coins, index.entry(parent).height + 1).map_err(|reject| {
+        consensus(reject.reason, format!("{} in transaction {}", reject.debug, tx.compute_txid()))
+    })?;
     if !sequence_locks_pass(tx, coins, index, parent) {
         let debug = format!("contains a non-BIP68-final transaction {}", tx.compute_txid());
         return Err(consensus("bad-txns-nonfinal", debug));

@@ -38,7 +38,10 @@ pub fn check_header(header: &Header, parent: &BlockEntry, now: i64) -> Result<()
     }
     let version = header.version.to_consensus();
     if version < MIN_VERSION {
-        return bad(&format!("bad-version(0x{version:08x})"), &format!("rejected nVersion=0x{version:08x} block"));
+        return bad(
+            &format!("bad-version(0x{version:08x})"),
+            &format!("rejected nVersion=0x{version:08x} block"),
+        );
     }
     Ok(())
 }

@@ -20,7 +20,12 @@ pub fn is_final(tx: &Transaction, height: u32, median_time: u32) -> bool {
 
 /// Whether the relative locks of a transaction let it into the block after `parent`. Coins of the mempool count as
 /// made by that block.
-pub fn sequence_locks_pass(tx: &Transaction, coins: &impl CoinView, index: &BlockIndex, parent: BlockId) -> bool {
+pub fn sequence_locks_pass(
+    tx: &Transaction,
+    coins: &impl CoinView,
+    index: &BlockIndex,
+    parent: BlockId,
+) -> bool {
     if (tx.version.0 as u32) < 2 {
         return true;
     }
@@ -33,7 +38,8 @@ pub fn sequence_locks_pass(tx: &Transaction, coins: &impl CoinView, index: &Bloc
             return made_at + value <= height;
         }
         let since = index.ancestor(parent, made_at.saturating_sub(1)).unwrap_or(parent);
-        let until = u64::from(index.entry(since).median_time) + (u64::from(value) << TIME_LOCK_SHIFT);
+        let until =
+            u64::from(index.entry(since).median_time) + (u64::from(value) << TIME_LOCK_SHIFT);
         until <= u64::from(index.entry(parent).median_time)
     })
 }

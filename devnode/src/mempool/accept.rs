@@ -54,7 +54,11 @@ pub struct Candidate {
 
 impl Mempool {
     /// Decides whether a transaction may come in. Nothing changes.
-    pub(crate) fn check(&self, tx: Arc<Transaction>, context: &AcceptContext<'_>) -> Result<Candidate, Reject> {
+    pub(crate) fn check(
+        &self,
+        tx: Arc<Transaction>,
+        context: &AcceptContext<'_>,
+    ) -> Result<Candidate, Reject> {
         check_transaction(&tx)?;
         check_alone(&tx, context.index)?;
         self.check_not_here(&tx)?;
@@ -69,7 +73,11 @@ impl Mempool {
         let sigops = sigop_cost(&tx, &coins);
         let entry = MempoolEntry::new(tx, fee, sigops, context.now);
         if sigops > MAX_SIGOP_COST {
-            return Err(Reject::new(RejectKind::Policy, "bad-txns-too-many-sigops", sigops.to_string()));
+            return Err(Reject::new(
+                RejectKind::Policy,
+                "bad-txns-too-many-sigops",
+                sigops.to_string(),
+            ));
         }
         if !context.from_block {
             check_fee(&entry, context)?;
@@ -94,7 +102,11 @@ impl Mempool {
     }
 
     /// Waiting transactions that spend the same outputs, if they may be replaced.
-    fn replaceable_conflicts(&self, tx: &Transaction, rules: &Rules) -> Result<BTreeSet<Txid>, Reject> {
+    fn replaceable_conflicts(
+        &self,
+        tx: &Transaction,
+        rules: &Rules,
+    ) -> Result<BTreeSet<Txid>, Reject> {
         let conflicts: BTreeSet<Txid> =
             tx.input.iter().filter_map(|input| self.spender(&input.previous_output)).collect();
         let stubborn = |txid| self.get(txid).is_some_and(|entry| !signals_replacement(&entry.tx));
@@ -145,7 +157,9 @@ impl Mempool {
             limits.descendants += 1;
             limits.descendant_vsize += self.total_vsize(&self.descendants(conflict));
         }
-        let Some(error) = self.ancestor_error(&entry.tx, entry.vsize(), &limits) else { return Ok(()) };
+        let Some(error) = self.ancestor_error(&entry.tx, entry.vsize(), &limits) else {
+            return Ok(());
+        };
         let carve_out = ChainLimits {
             ancestors: 2,
             descendants: limits.descendants + 1,
@@ -160,9 +174,14 @@ impl Mempool {
     }
 
     /// A transaction cannot spend outputs of one that it replaces.
-    fn check_own_conflicts(&self, entry: &MempoolEntry, conflicts: &BTreeSet<Txid>) -> Result<(), Reject> {
+    fn check_own_conflicts(
+        &self,
+        entry: &MempoolEntry,
+        conflicts: &BTreeSet<Txid>,
+    ) -> Result<(), Reject> {
         let parents = self.parents_of(&entry.tx);
-        let ancestors: BTreeSet<Txid> = parents.iter().flat_map(|txid| self.ancestors(txid)).collect();
+        let ancestors: BTreeSet<Txid> =
+            parents.iter().flat_map(|txid| self.ancestors(txid)).collect();
         let Some(both) = ancestors.intersection(conflicts).next() else { return Ok(()) };
         let debug = format!("{} spends conflicting transaction {both}", entry.txid);
         Err(Reject::new(RejectKind::Consensus, "bad-txns-spends-conflicting-tx", debug))
@@ -182,12 +201,17 @@ fn check_alone(tx: &Transaction, index: &BlockIndex) -> Result<(), Reject> {
     Ok(())
 }
 
-fn check_inputs_exist(tx: &Transaction, coins: &impl CoinView, chain: &UtxoSet) -> Result<(), Reject> {
+fn check_inputs_exist(
+    tx: &Transaction,
+    coins: &impl CoinView,
+    chain: &UtxoSet,
+) -> Result<(), Reject> {
     if tx.input.iter().all(|input| coins.coin(&input.previous_output).is_some()) {
         return Ok(());
     }
     let txid = tx.compute_txid();
-    let mined = (0..tx.output.len()).any(|place| chain.coin(&OutPoint { txid, vout: place as u32 }).is_some());
+    let mined = (0..tx.output.len())
+        .any(|place| chain.coin(&OutPoint { txid, vout: place as u32 }).is_some());
     if mined {
         return Err(Reject::bare(RejectKind::Conflict, "txn-already-known"));
     }
@@ -195,12 +219,17 @@ fn check_inputs_exist(tx: &Transaction, coins: &impl CoinView, chain: &UtxoSet) 
 }
 
 fn check_fee(entry: &MempoolEntry, context: &AcceptContext<'_>) -> Result<(), Reject> {
-    for (rate, reason) in
-        [(context.min_feerate, "mempool min fee not met"), (context.rules.min_relay_feerate, "min relay fee not met")]
-    {
+    for (rate, reason) in [
+        (context.min_feerate, "mempool min fee not met"),
+        (context.rules.min_relay_feerate, "min relay fee not met"),
+    ] {
         let needed = rate.fee(entry.vsize());
         if entry.fee < needed {
-            return Err(Reject::new(RejectKind::Policy, reason, format!("{} < {needed}", entry.fee)));
+            return Err(Reject::new(
+                RejectKind::Policy,
+                reason,
+                format!("{} < {needed}", entry.fee),
+            ));
         }
     }
     Ok(())

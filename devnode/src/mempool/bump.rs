@@ -24,7 +24,8 @@ impl Mempool {
     pub fn combined_bump_fee(&self, outpoints: &[OutPoint], target: FeeRate) -> i64 {
         let block = MockBlock::build(self, outpoints, target);
         let mut needy = BTreeSet::new();
-        for outpoint in outpoints.iter().filter(|outpoint| block.left_out.contains(&outpoint.txid)) {
+        for outpoint in outpoints.iter().filter(|outpoint| block.left_out.contains(&outpoint.txid))
+        {
             needy.extend(self.ancestors(&outpoint.txid).intersection(&block.left_out));
         }
         target.fee(self.total_vsize(&needy)) - self.total_fees(&needy)

@@ -27,7 +27,11 @@ impl Mempool {
 
     /// Takes out what the chain's new tip no longer allows in the next block: lock times that are not reached yet,
     /// coinbases that are not mature any more, inputs that are gone. Descendants go too.
-    pub(crate) fn evict_invalid(&mut self, index: &BlockIndex, coins: &UtxoSet) -> Vec<Arc<Transaction>> {
+    pub(crate) fn evict_invalid(
+        &mut self,
+        index: &BlockIndex,
+        coins: &UtxoSet,
+    ) -> Vec<Arc<Transaction>> {
         let invalid: BTreeSet<Txid> = self
             .entries
             .values()
@@ -42,10 +46,12 @@ impl Mempool {
         let height = index.height() + 1;
         let coins = MempoolCoins { pool: self, chain };
         let mature = tx.input.iter().all(|input| {
-            coins
-                .coin(&input.previous_output)
-                .is_some_and(|coin| !coin.coinbase || height.saturating_sub(coin.height) >= COINBASE_MATURITY)
+            coins.coin(&input.previous_output).is_some_and(|coin| {
+                !coin.coinbase || height.saturating_sub(coin.height) >= COINBASE_MATURITY
+            })
         });
-        mature && is_final(tx, height, index.entry(tip).median_time) && sequence_locks_pass(tx, &coins, index, tip)
+        mature
+            && is_final(tx, height, index.entry(tip).median_time)
+            && sequence_locks_pass(tx, &coins, index, tip)
     }
 }

@@ -23,7 +23,11 @@ pub struct Ancestry {
 impl Mempool {
     /// Waiting transactions whose outputs a transaction spends.
     pub fn parents_of(&self, tx: &Transaction) -> BTreeSet<Txid> {
-        tx.input.iter().map(|input| input.previous_output.txid).filter(|txid| self.contains(txid)).collect()
+        tx.input
+            .iter()
+            .map(|input| input.previous_output.txid)
+            .filter(|txid| self.contains(txid))
+            .collect()
     }
 
     fn parents(&self, txid: &Txid) -> BTreeSet<Txid> {
@@ -32,7 +36,8 @@ impl Mempool {
 
     fn children(&self, txid: &Txid) -> BTreeSet<Txid> {
         let Some(entry) = self.get(txid) else { return BTreeSet::new() };
-        let outpoints = (0..entry.tx.output.len()).map(|place| OutPoint { txid: *txid, vout: place as u32 });
+        let outpoints =
+            (0..entry.tx.output.len()).map(|place| OutPoint { txid: *txid, vout: place as u32 });
         outpoints.filter_map(|outpoint| self.spender(&outpoint)).collect()
     }
 
@@ -48,7 +53,9 @@ impl Mempool {
 
     /// Every waiting transaction that is related to these in any way, themselves included.
     pub fn cluster(&self, txids: impl IntoIterator<Item = Txid>) -> BTreeSet<Txid> {
-        self.reach(txids, |txid| self.parents(txid).into_iter().chain(self.children(txid)).collect())
+        self.reach(txids, |txid| {
+            self.parents(txid).into_iter().chain(self.children(txid)).collect()
+        })
     }
 
     /// Everything that waits, by cluster.
@@ -69,7 +76,11 @@ impl Mempool {
     pub fn ancestry(&self, txid: &Txid, by_cluster: bool) -> Option<Ancestry> {
         self.get(txid)?;
         let ancestors = self.ancestors(txid);
-        let descendants = if by_cluster { self.cluster([*txid]).len() } else { self.most_descendants(&ancestors) };
+        let descendants = if by_cluster {
+            self.cluster([*txid]).len()
+        } else {
+            self.most_descendants(&ancestors)
+        };
         Some(Ancestry {
             ancestors: ancestors.len() as u64,
             descendants: descendants as u64,
@@ -91,7 +102,11 @@ impl Mempool {
         txids.iter().filter_map(|txid| self.get(txid)).map(|entry| entry.fee).sum()
     }
 
-    fn reach(&self, from: impl IntoIterator<Item = Txid>, next: impl Fn(&Txid) -> BTreeSet<Txid>) -> BTreeSet<Txid> {
+    fn reach(
+        &self,
+        from: impl IntoIterator<Item = Txid>,
+        next: impl Fn(&Txid) -> BTreeSet<Txid>,
+    ) -> BTreeSet<Txid> {
         let mut found = BTreeSet::new();
         let mut open: Vec<Txid> = from.into_iter().filter(|txid| self.contains(txid)).collect();
         while let Some(txid) = open.pop() {

@@ -62,14 +62,22 @@ impl Mempool {
 
     fn package_error(&self, vsize: u64, limits: &ChainLimits) -> Option<String> {
         if limits.ancestors < 1 {
-            return Some(format!("package count 1 exceeds ancestor count limit [limit: {}]", limits.ancestors));
+            return Some(format!(
+                "package count 1 exceeds ancestor count limit [limit: {}]",
+                limits.ancestors
+            ));
         }
         if limits.descendants < 1 {
-            return Some(format!("package count 1 exceeds descendant count limit [limit: {}]", limits.descendants));
+            return Some(format!(
+                "package count 1 exceeds descendant count limit [limit: {}]",
+                limits.descendants
+            ));
         }
         if vsize > limits.ancestor_vsize {
             let limit = limits.ancestor_vsize;
-            return Some(format!("package size {vsize} exceeds ancestor size limit [limit: {limit}]"));
+            return Some(format!(
+                "package size {vsize} exceeds ancestor size limit [limit: {limit}]"
+            ));
         }
         (vsize > limits.descendant_vsize).then(|| {
             let limit = limits.descendant_vsize;
@@ -79,7 +87,12 @@ impl Mempool {
 
     /// Why a transaction would exceed the limits on ancestors and descendants, walking up from its parents in the
     /// order of their ids.
-    pub(super) fn ancestor_error(&self, tx: &Transaction, vsize: u64, limits: &ChainLimits) -> Option<String> {
+    pub(super) fn ancestor_error(
+        &self,
+        tx: &Transaction,
+        vsize: u64,
+        limits: &ChainLimits,
+    ) -> Option<String> {
         let mut staged = self.parents_of(tx);
         let mut found: BTreeSet<Txid> = BTreeSet::new();
         let mut total = vsize;
@@ -90,17 +103,28 @@ impl Mempool {
             let descendants = self.descendants(&txid);
             if self.total_vsize(&descendants) + vsize > limits.descendant_vsize {
                 let limit = limits.descendant_vsize;
-                return Some(format!("exceeds descendant size limit for tx {txid} [limit: {limit}]"));
+                return Some(format!(
+                    "exceeds descendant size limit for tx {txid} [limit: {limit}]"
+                ));
             }
             if descendants.len() as u64 + 1 > limits.descendants {
-                return Some(format!("too many descendants for tx {txid} [limit: {}]", limits.descendants));
+                return Some(format!(
+                    "too many descendants for tx {txid} [limit: {}]",
+                    limits.descendants
+                ));
             }
             if total > limits.ancestor_vsize {
-                return Some(format!("exceeds ancestor size limit [limit: {}]", limits.ancestor_vsize));
+                return Some(format!(
+                    "exceeds ancestor size limit [limit: {}]",
+                    limits.ancestor_vsize
+                ));
             }
             staged.extend(self.parents_of(&entry.tx).difference(&found));
             if (staged.len() + found.len()) as u64 + 1 > limits.ancestors {
-                return Some(format!("too many unconfirmed ancestors [limit: {}]", limits.ancestors));
+                return Some(format!(
+                    "too many unconfirmed ancestors [limit: {}]",
+                    limits.ancestors
+                ));
             }
         }
         None
@@ -120,6 +144,7 @@ impl Mempool {
         }
         let mut cluster = self.cluster(parents);
         cluster.retain(|txid| !replaced.contains(txid));
-        (cluster.len() as u64) < limits.cluster && self.total_vsize(&cluster) + vsize <= limits.cluster_vsize
+        (cluster.len() as u64) < limits.cluster
+            && self.total_vsize(&cluster) + vsize <= limits.cluster_vsize
     }
 }

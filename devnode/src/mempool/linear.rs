@@ -32,8 +32,11 @@ impl Chunk {
 impl Mempool {
     /// All chunks, best fee rate first; chunks of one cluster keep their order.
     pub(super) fn linearised(&self) -> Vec<Chunk> {
-        let mut chunks: Vec<Chunk> =
-            self.clusters().iter().flat_map(|cluster| merge_rising(self.linearise(cluster))).collect();
+        let mut chunks: Vec<Chunk> = self
+            .clusters()
+            .iter()
+            .flat_map(|cluster| merge_rising(self.linearise(cluster)))
+            .collect();
         chunks.sort_by(|a, b| by_feerate(b.fee, b.weight, a.fee, a.weight));
         chunks
     }
@@ -50,8 +53,12 @@ impl Mempool {
     }
 
     fn best_ancestor_set(&self, rest: &BTreeSet<Txid>) -> Option<Chunk> {
-        let sets = rest.iter().map(|txid| self.chunk_of(self.ancestors(txid).intersection(rest).copied().collect()));
-        sets.reduce(|best, set| if by_feerate(set.fee, set.weight, best.fee, best.weight).is_gt() { set } else { best })
+        let sets = rest
+            .iter()
+            .map(|txid| self.chunk_of(self.ancestors(txid).intersection(rest).copied().collect()));
+        sets.reduce(|best, set| {
+            if by_feerate(set.fee, set.weight, best.fee, best.weight).is_gt() { set } else { best }
+        })
     }
 
     /// A chunk of these transactions, parents before children.

@@ -10,12 +10,20 @@ impl Mempool {
     /// order in which they would be mined in generations with a cluster mempool.
     pub fn in_order(&self, by_cluster: bool) -> Vec<&MempoolEntry> {
         if by_cluster {
-            return self.linearised().iter().flat_map(|chunk| &chunk.txids).filter_map(|txid| self.get(txid)).collect();
+            return self
+                .linearised()
+                .iter()
+                .flat_map(|chunk| &chunk.txids)
+                .filter_map(|txid| self.get(txid))
+                .collect();
         }
         let mut entries: Vec<(usize, &MempoolEntry)> =
             self.entries().map(|entry| (self.ancestors(&entry.txid).len(), entry)).collect();
         entries.sort_by(|(count_a, a), (count_b, b)| {
-            count_a.cmp(count_b).then_with(|| by_feerate(b.fee, b.vsize(), a.fee, a.vsize())).then(b.txid.cmp(&a.txid))
+            count_a
+                .cmp(count_b)
+                .then_with(|| by_feerate(b.fee, b.vsize(), a.fee, a.vsize()))
+                .then(b.txid.cmp(&a.txid))
         });
         entries.into_iter().map(|(_, entry)| entry).collect()
     }

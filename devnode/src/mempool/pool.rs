@@ -77,7 +77,7 @@ impl Mempool {
         self.spenders.get(outpoint).copied()
     }
 
-    /// Adds a transaction, whatever it is. Checks are in [`Mempool::check`].
+    /// Adds a transaction, whatever it is. Whether it may come in is decided before.
     pub fn insert(&mut self, entry: MempoolEntry) {
         for input in &entry.tx.input {
             self.spenders.insert(input.previous_output, entry.txid);
@@ -97,7 +97,10 @@ impl Mempool {
     }
 
     /// Takes these transactions out, and everything that spends their outputs.
-    pub(crate) fn remove_with_descendants(&mut self, txids: &BTreeSet<Txid>) -> Vec<Arc<Transaction>> {
+    pub(crate) fn remove_with_descendants(
+        &mut self,
+        txids: &BTreeSet<Txid>,
+    ) -> Vec<Arc<Transaction>> {
         let doomed: BTreeSet<Txid> = txids.iter().flat_map(|txid| self.descendants(txid)).collect();
         doomed.iter().filter_map(|txid| self.remove_one(txid)).map(|entry| entry.tx).collect()
     }

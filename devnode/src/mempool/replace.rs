@@ -24,12 +24,17 @@ pub(super) struct Replacement<'a> {
 
 impl Mempool {
     /// Everything that has to leave for a replacement to come in, or why it may not.
-    pub(super) fn check_replacement(&self, new: &Replacement<'_>, rules: &Rules) -> Result<BTreeSet<Txid>, Reject> {
+    pub(super) fn check_replacement(
+        &self,
+        new: &Replacement<'_>,
+        rules: &Rules,
+    ) -> Result<BTreeSet<Txid>, Reject> {
         if !rules.cluster_mempool {
             self.check_beats_conflicts(new)?;
         }
         self.check_replaced_count(new, rules.cluster_mempool)?;
-        let replaced: BTreeSet<Txid> = new.conflicts.iter().flat_map(|txid| self.descendants(txid)).collect();
+        let replaced: BTreeSet<Txid> =
+            new.conflicts.iter().flat_map(|txid| self.descendants(txid)).collect();
         if !rules.cluster_mempool {
             self.check_no_new_parents(new, &replaced)?;
         }
@@ -42,7 +47,10 @@ impl Mempool {
         for entry in new.conflicts.iter().filter_map(|txid| self.get(txid)) {
             let old = FeeRate::from_fee(entry.fee, entry.vsize());
             if rate <= old {
-                let debug = format!("rejecting replacement {}; new feerate {rate} <= old feerate {old}", new.txid);
+                let debug = format!(
+                    "rejecting replacement {}; new feerate {rate} <= old feerate {old}",
+                    new.txid
+                );
                 return Err(Reject::new(RejectKind::Policy, "insufficient fee", debug));
             }
         }
@@ -55,16 +63,26 @@ impl Mempool {
                 new.conflicts.iter().map(|txid| self.cluster([*txid]).first().copied()).collect();
             (clusters.len(), "conflicting clusters")
         } else {
-            (new.conflicts.iter().map(|txid| self.descendants(txid).len()).sum(), "potential replacements")
+            (
+                new.conflicts.iter().map(|txid| self.descendants(txid).len()).sum(),
+                "potential replacements",
+            )
         };
         if count <= MAX_REPLACED {
             return Ok(());
         }
-        let debug = format!("rejecting replacement {}; too many {what} ({count} > {MAX_REPLACED})", new.txid);
+        let debug = format!(
+            "rejecting replacement {}; too many {what} ({count} > {MAX_REPLACED})",
+            new.txid
+        );
         Err(Reject::new(RejectKind::Policy, "too many potential replacements", debug))
     }
 
-    fn check_no_new_parents(&self, new: &Replacement<'_>, replaced: &BTreeSet<Txid>) -> Result<(), Reject> {
+    fn check_no_new_parents(
+        &self,
+        new: &Replacement<'_>,
+        replaced: &BTreeSet<Txid>,
+    ) -> Result<(), Reject> {
         let known: BTreeSet<Txid> = replaced
             .iter()
             .filter_map(|txid| self.get(txid))

@@ -42,8 +42,12 @@ impl Mempool {
     /// Picks transactions for a block: by the fee rate of sets of ancestors in older generations, by chunks in those
     /// with a cluster mempool.
     pub fn select(&self, limits: SelectionLimits, by_cluster: bool) -> Selection<'_> {
-        let filling =
-            Filling { limits, weight: limits.reserved_weight, sigops: limits.reserved_sigops, taken: Vec::new() };
+        let filling = Filling {
+            limits,
+            weight: limits.reserved_weight,
+            sigops: limits.reserved_sigops,
+            taken: Vec::new(),
+        };
         if by_cluster { self.select_chunks(filling) } else { self.select_packages(filling) }
     }
 
@@ -64,14 +68,19 @@ impl Mempool {
     }
 
     fn select_packages<'a>(&'a self, mut filling: Filling<'a>) -> Selection<'a> {
-        let mut cursors: Vec<Cursor<'a>> = self.clusters().into_iter().map(|rest| Cursor::new(self, rest)).collect();
+        let mut cursors: Vec<Cursor<'a>> =
+            self.clusters().into_iter().map(|rest| Cursor::new(self, rest)).collect();
         while let Some(cursor) = best_cursor(&mut cursors)
             && let Some(package) = cursor.head.take()
         {
             if package.fee < filling.limits.min_feerate.fee(package.vsize) {
                 break;
             }
-            if filling.add(package.entries.clone(), package.vsize * WITNESS_SCALE, package.sigop_cost) {
+            if filling.add(
+                package.entries.clone(),
+                package.vsize * WITNESS_SCALE,
+                package.sigop_cost,
+            ) {
                 for entry in &package.entries {
                     cursor.rest.remove(&entry.txid);
                 }
@@ -86,7 +95,8 @@ impl Mempool {
     fn package(&self, txid: &Txid, rest: &BTreeSet<Txid>) -> Option<Package<'_>> {
         let own = self.get(txid)?;
         let ancestors = self.ancestors(txid);
-        let mut entries: Vec<_> = ancestors.intersection(rest).filter_map(|txid| self.get(txid)).collect();
+        let mut entries: Vec<_> =
+            ancestors.intersection(rest).filter_map(|txid| self.get(txid)).collect();
         if entries.len() > 1 {
             entries.sort_by_key(|entry| (self.ancestors(&entry.txid).len(), entry.txid));
         }
@@ -114,14 +124,17 @@ impl<'a> Cursor<'a> {
     }
 
     fn advance(&mut self, pool: &'a Mempool) {
-        let packages = self.rest.difference(&self.failed).filter_map(|txid| pool.package(txid, &self.rest));
-        self.head = packages.reduce(|best, package| if package.beats(&best) { package } else { best });
+        let packages =
+            self.rest.difference(&self.failed).filter_map(|txid| pool.package(txid, &self.rest));
+        self.head =
+            packages.reduce(|best, package| if package.beats(&best) { package } else { best });
     }
 }
 
 fn best_cursor<'c, 'a>(cursors: &'c mut [Cursor<'a>]) -> Option<&'c mut Cursor<'a>> {
     cursors.iter_mut().filter(|cursor| cursor.head.is_some()).reduce(|best, cursor| {
-        let beats = cursor.head.as_ref().zip(best.head.as_ref()).is_some_and(|(new, old)| new.beats(old));
+        let beats =
+            cursor.head.as_ref().zip(best.head.as_ref()).is_some_and(|(new, old)| new.beats(old));
         if beats { cursor } else { best }
     })
 }
@@ -139,7 +152,9 @@ struct Package<'a> {
 
 impl Package<'_> {
     fn beats(&self, other: &Self) -> bool {
-        by_feerate(self.score.0, self.score.1, other.score.0, other.score.1).then(other.last.cmp(&self.last)).is_gt()
+        by_feerate(self.score.0, self.score.1, other.score.0, other.score.1)
+            .then(other.last.cmp(&self.last))
+            .is_gt()
     }
 }
 
@@ -147,8 +162,11 @@ impl<'a> Filling<'a> {
     /// Adds transactions if they fit and may be mined now.
     fn add(&mut self, entries: Vec<&'a MempoolEntry>, weight: u64, sigops: u64) -> bool {
         let limits = &self.limits;
-        let fits = self.weight + weight < limits.weight && self.sigops + sigops < MAX_BLOCK_SIGOPS_COST;
-        if !fits || !entries.iter().all(|entry| is_final(&entry.tx, limits.height, limits.median_time)) {
+        let fits =
+            self.weight + weight < limits.weight && self.sigops + sigops < MAX_BLOCK_SIGOPS_COST;
+        if !fits
+            || !entries.iter().all(|entry| is_final(&entry.tx, limits.height, limits.median_time))
+        {
             return false;
         }
         self.weight += entries.iter().map(|entry| entry.tx.weight().to_wu()).sum::<u64>();

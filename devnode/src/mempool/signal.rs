@@ -32,8 +32,11 @@ impl Mempool {
         if !self.contains(&txid) {
             return RbfState::Unknown;
         }
-        let inherited =
-            self.ancestors(&txid).iter().filter_map(|txid| self.get(txid)).any(|entry| signals_replacement(&entry.tx));
+        let inherited = self
+            .ancestors(&txid)
+            .iter()
+            .filter_map(|txid| self.get(txid))
+            .any(|entry| signals_replacement(&entry.tx));
         if inherited { RbfState::Replaceable } else { RbfState::Final }
     }
 }

@@ -5,7 +5,9 @@ use bitcoin::hashes::{Hash, sha256d};
 use bitcoin::opcodes::OP_0;
 use bitcoin::script::Builder;
 use bitcoin::transaction::Version;
-use bitcoin::{Amount, Block, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut, Witness};
+use bitcoin::{
+    Amount, Block, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut, Witness,
+};
 
 /// The beginning of the output that commits to the witnesses: OP_RETURN, a push of 36 bytes, and the tag of BIP 141.
 const COMMITMENT_PREFIX: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
@@ -63,7 +65,10 @@ impl CoinbasePlan {
                 sequence: self.sequence(),
                 witness: Witness::new(),
             }],
-            output: vec![TxOut { value: Amount::from_sat(self.reward), script_pubkey: self.script_pubkey.clone() }],
+            output: vec![TxOut {
+                value: Amount::from_sat(self.reward),
+                script_pubkey: self.script_pubkey.clone(),
+            }],
         }
     }
 }
@@ -86,15 +91,20 @@ pub(crate) fn commit_to_witnesses(block: &mut Block) {
     let mut script = COMMITMENT_PREFIX.to_vec();
     script.extend_from_slice(&commitment.to_byte_array());
     let coinbase = &mut block.txdata[0];
-    coinbase.output.push(TxOut { value: Amount::ZERO, script_pubkey: ScriptBuf::from_bytes(script) });
+    coinbase
+        .output
+        .push(TxOut { value: Amount::ZERO, script_pubkey: ScriptBuf::from_bytes(script) });
     coinbase.input[0].witness = Witness::from_slice(&[RESERVED_VALUE]);
 }
 
 /// The hashes that lead from the coinbase to the merkle root, lowest level first, in internal byte order. The
 /// coinbase's own hash is not among them.
 pub fn merkle_path(block: &Block) -> Vec<TxMerkleNode> {
-    let mut level: Vec<TxMerkleNode> =
-        block.txdata.iter().map(|tx| TxMerkleNode::from_raw_hash(tx.compute_txid().to_raw_hash())).collect();
+    let mut level: Vec<TxMerkleNode> = block
+        .txdata
+        .iter()
+        .map(|tx| TxMerkleNode::from_raw_hash(tx.compute_txid().to_raw_hash()))
+        .collect();
     let mut path = Vec::new();
     while let [_, neighbour, ..] = level.as_slice() {
         path.push(*neighbour);

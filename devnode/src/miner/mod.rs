@@ -11,4 +11,6 @@ pub(crate) use coinbase::merkle_parent;
 pub use coinbase::{CoinbasePlan, merkle_path, witness_commitment_place};
 pub use solve::solve;
 pub(crate) use template::TemplateContext;
-pub use template::{BlockTemplate, DEFAULT_RESERVED_SIGOPS, DEFAULT_RESERVED_WEIGHT, TemplateOptions};
+pub use template::{
+    BlockTemplate, DEFAULT_RESERVED_SIGOPS, DEFAULT_RESERVED_WEIGHT, TemplateOptions,
+};

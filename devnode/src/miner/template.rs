@@ -84,8 +84,11 @@ impl BlockTemplate {
             height,
             median_time: parent.median_time,
         };
-        let chosen =
-            if options.use_mempool { context.pool.select(limits, context.rules.cluster_mempool) } else { Vec::new() };
+        let chosen = if options.use_mempool {
+            context.pool.select(limits, context.rules.cluster_mempool)
+        } else {
+            Vec::new()
+        };
         let fees: Vec<i64> = chosen.iter().map(|entry| entry.fee).collect();
         let coinbase = CoinbasePlan {
             height,
@@ -112,7 +115,8 @@ impl BlockTemplate {
     /// The script of the coinbase output that commits to the witnesses.
     pub fn witness_commitment(&self) -> Option<&Script> {
         let coinbase = self.block.coinbase()?;
-        witness_commitment_place(coinbase).map(|place| coinbase.output[place].script_pubkey.as_script())
+        witness_commitment_place(coinbase)
+            .map(|place| coinbase.output[place].script_pubkey.as_script())
     }
 
     /// The block with another coinbase, and with the header fields that a miner chooses. The merkle root follows from
@@ -130,7 +134,8 @@ impl BlockTemplate {
     /// The block with its merkle root, still without proof of work.
     pub fn with_merkle_root(&self) -> Block {
         let mut block = self.block.clone();
-        block.header.merkle_root = block.compute_merkle_root().unwrap_or_else(TxMerkleNode::all_zeros);
+        block.header.merkle_root =
+            block.compute_merkle_root().unwrap_or_else(TxMerkleNode::all_zeros);
         block
     }
 }

@@ -78,7 +78,9 @@ impl Node {
             }
         }
         if !returned.is_empty() {
-            let mined = connected.iter().flat_map(|news| news.block.txdata.iter().map(Transaction::compute_txid));
+            let mined = connected
+                .iter()
+                .flat_map(|news| news.block.txdata.iter().map(Transaction::compute_txid));
             self.restore(&returned, &mined.collect(), true);
         }
         connected.into_iter().for_each(|news| self.events.push(Event::BlockConnected(news)));
@@ -90,7 +92,13 @@ impl Node {
         let Some(block) = self.index.entry(id).block().cloned() else {
             return Err(Reject::bare(RejectKind::MissingParent, "block-data-missing"));
         };
-        let change = connect_block(&block, &self.index, parent, &self.coins, self.rules.block_script_reason)?;
+        let change = connect_block(
+            &block,
+            &self.index,
+            parent,
+            &self.coins,
+            self.rules.block_script_reason,
+        )?;
         self.add_filter(&block, &change);
         self.coins.connect(self.index.entry(id).hash, change);
         self.index.push_tip(id);
@@ -118,7 +126,8 @@ impl Node {
             if mined.contains(&txid) {
                 continue;
             }
-            let back = wanted && !tx.is_coinbase() && self.admit(Arc::new(tx.clone()), true).is_ok();
+            let back =
+                wanted && !tx.is_coinbase() && self.admit(Arc::new(tx.clone()), true).is_ok();
             if !back {
                 self.drop_spenders(tx, txid);
             }
@@ -130,7 +139,8 @@ impl Node {
 
     fn drop_spenders(&mut self, tx: &Transaction, txid: Txid) {
         let outpoints = (0..tx.output.len()).map(|place| OutPoint { txid, vout: place as u32 });
-        let spenders: BTreeSet<Txid> = outpoints.filter_map(|outpoint| self.pool.spender(&outpoint)).collect();
+        let spenders: BTreeSet<Txid> =
+            outpoints.filter_map(|outpoint| self.pool.spender(&outpoint)).collect();
         for tx in self.pool.remove_with_descendants(&spenders) {
             self.events.push(Event::TransactionRemoved(tx, RemovalReason::Reorg));
         }

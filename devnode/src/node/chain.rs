@@ -75,7 +75,11 @@ impl Node {
     }
 
     /// The block `ancestor`, unless `hash` is known and does not build on it. A block is its own ancestor.
-    pub fn find_ancestor_by_hash(&self, hash: &BlockHash, ancestor: &BlockHash) -> Option<BlockView<'_>> {
+    pub fn find_ancestor_by_hash(
+        &self,
+        hash: &BlockHash,
+        ancestor: &BlockHash,
+    ) -> Option<BlockView<'_>> {
         let found = self.find_block(ancestor)?;
         match self.index.find(hash) {
             Some(id) if self.index.ancestor(id, found.height()) != Some(found.id()) => None,
@@ -95,10 +99,17 @@ impl Node {
 
     /// Whether the node has all blocks of the chain that ends in a block, between two heights. Heights outside the
     /// chain are clipped, but real nodes die of a negative upper one.
-    pub fn has_blocks(&self, hash: &BlockHash, min: i32, max: Option<i32>) -> Result<bool, NodeError> {
+    pub fn has_blocks(
+        &self,
+        hash: &BlockHash,
+        min: i32,
+        max: Option<i32>,
+    ) -> Result<bool, NodeError> {
         let Some(id) = self.index.find(hash) else { return Ok(false) };
         let max = match max {
-            Some(height) => Some(u32::try_from(height).map_err(|_| NodeError::HeightOutOfRange(height))?),
+            Some(height) => {
+                Some(u32::try_from(height).map_err(|_| NodeError::HeightOutOfRange(height))?)
+            }
             None => None,
         };
         Ok(self.index.has_blocks(id, i64::from(min), max))
@@ -122,7 +133,12 @@ impl Node {
     }
 
     /// Whether any of these scripts may be in a block: none if there is no filter to ask.
-    pub fn filter_matches_any(&self, filter_type: u8, hash: &BlockHash, scripts: &[Vec<u8>]) -> Option<bool> {
+    pub fn filter_matches_any(
+        &self,
+        filter_type: u8,
+        hash: &BlockHash,
+        scripts: &[Vec<u8>],
+    ) -> Option<bool> {
         let filters = self.filters.as_ref().filter(|_| filter_type == BASIC_FILTER)?;
         filters.matches_any(hash, scripts)
     }

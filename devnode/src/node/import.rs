@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::{BlockVerdict, Node};
 use crate::clock::Clock;
-use crate::import::{ImportError, RecordedBlock, RecordedData, RecordedTransaction, read_blocks, read_mempool};
+use crate::import::{
+    ImportError, RecordedBlock, RecordedData, RecordedTransaction, read_blocks, read_mempool,
+};
 
 impl Node {
     /// Loads the chain and, if it is given, the mempool of a recording. A mock clock is set to the time of the newest
@@ -29,8 +31,9 @@ impl Node {
         }
         for block in blocks {
             let found = self.find_block(&block.hash);
-            if found.is_none_or(|view| view.height() != block.height || view.in_active_chain() != block.in_active_chain)
-            {
+            if found.is_none_or(|view| {
+                view.height() != block.height || view.in_active_chain() != block.in_active_chain
+            }) {
                 return Err(ImportError::Mismatch(format!("block {}", block.hash)));
             }
         }
@@ -38,12 +41,18 @@ impl Node {
     }
 
     /// Takes recorded waiting transactions in, whatever they pay.
-    pub fn import_mempool(&mut self, mut transactions: Vec<RecordedTransaction>) -> Result<(), ImportError> {
+    pub fn import_mempool(
+        &mut self,
+        mut transactions: Vec<RecordedTransaction>,
+    ) -> Result<(), ImportError> {
         while !transactions.is_empty() {
-            let (ready, waiting): (Vec<_>, Vec<_>) = transactions.iter().cloned().partition(|recorded| {
-                let parents = recorded.tx.input.iter().map(|input| input.previous_output.txid);
-                !transactions.iter().any(|other| parents.clone().any(|txid| txid == other.tx.compute_txid()))
-            });
+            let (ready, waiting): (Vec<_>, Vec<_>) =
+                transactions.iter().cloned().partition(|recorded| {
+                    let parents = recorded.tx.input.iter().map(|input| input.previous_output.txid);
+                    !transactions
+                        .iter()
+                        .any(|other| parents.clone().any(|txid| txid == other.tx.compute_txid()))
+                });
             if ready.is_empty() {
                 return Err(ImportError::Mismatch("a mempool that needs itself".to_owned()));
             }
@@ -54,12 +63,15 @@ impl Node {
     }
 
     fn import_block(&mut self, recorded: &RecordedBlock) -> Result<(), ImportError> {
-        let refused = |reject| ImportError::Refused { what: format!("block {}", recorded.hash), reject };
+        let refused =
+            |reject| ImportError::Refused { what: format!("block {}", recorded.hash), reject };
         match &recorded.data {
             RecordedData::Header(header) => self.submit_header(*header).map_err(refused),
             RecordedData::Block(block) => match self.submit_block(block.clone()) {
                 BlockVerdict::Invalid { reject, .. } => Err(refused(reject)),
-                BlockVerdict::Connected | BlockVerdict::Duplicate | BlockVerdict::Inconclusive => Ok(()),
+                BlockVerdict::Connected | BlockVerdict::Duplicate | BlockVerdict::Inconclusive => {
+                    Ok(())
+                }
             },
         }
     }
@@ -69,8 +81,10 @@ impl Node {
         let what = format!("transaction {txid}");
         let refused = |reject| ImportError::Refused { what: what.clone(), reject };
         self.admit_at(Arc::new(recorded.tx), true, recorded.time).map_err(refused)?;
-        let same =
-            self.pool.get(&txid).is_some_and(|entry| entry.fee == recorded.fee && entry.vsize() == recorded.vsize);
+        let same = self
+            .pool
+            .get(&txid)
+            .is_some_and(|entry| entry.fee == recorded.fee && entry.vsize() == recorded.vsize);
         if same { Ok(()) } else { Err(ImportError::Mismatch(what)) }
     }
 

@@ -10,7 +10,12 @@ use crate::reject::{Reject, RejectKind};
 impl Node {
     /// A block on the tip without proof of work.
     pub fn create_template(&self, options: &TemplateOptions) -> BlockTemplate {
-        let context = TemplateContext { index: &self.index, pool: &self.pool, rules: &self.rules, now: self.now() };
+        let context = TemplateContext {
+            index: &self.index,
+            pool: &self.pool,
+            rules: &self.rules,
+            now: self.now(),
+        };
         BlockTemplate::build(&context, options)
     }
 
@@ -21,7 +26,11 @@ impl Node {
     }
 
     /// Makes blocks, one interval of the mock clock apart, that pay to a script.
-    pub fn generate_to(&mut self, count: u32, script_pubkey: &ScriptBuf) -> Result<Vec<BlockHash>, Reject> {
+    pub fn generate_to(
+        &mut self,
+        count: u32,
+        script_pubkey: &ScriptBuf,
+    ) -> Result<Vec<BlockHash>, Reject> {
         (0..count)
             .map(|_| {
                 self.step_clock();
@@ -38,7 +47,11 @@ impl Node {
     }
 
     /// Makes one block at the present time out of these transactions, in this order. Their fees are left unclaimed.
-    pub fn mine_transactions(&mut self, txs: Vec<Transaction>, script_pubkey: &ScriptBuf) -> Result<BlockHash, Reject> {
+    pub fn mine_transactions(
+        &mut self,
+        txs: Vec<Transaction>,
+        script_pubkey: &ScriptBuf,
+    ) -> Result<BlockHash, Reject> {
         let options = TemplateOptions { use_mempool: false, ..self.own_options(script_pubkey) };
         let mut template = self.create_template(&options);
         template.replace_transactions(txs);
@@ -62,7 +75,9 @@ impl Node {
         let hash = block.block_hash();
         match self.submit_block(block) {
             BlockVerdict::Invalid { reject, .. } => Err(reject),
-            BlockVerdict::Connected | BlockVerdict::Duplicate | BlockVerdict::Inconclusive => Ok(hash),
+            BlockVerdict::Connected | BlockVerdict::Duplicate | BlockVerdict::Inconclusive => {
+                Ok(hash)
+            }
         }
     }
 }

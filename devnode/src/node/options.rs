@@ -47,7 +47,8 @@ impl NodeOptions {
     /// readers. The clock is a mock clock also without `mocktime`.
     pub fn from_settings(generation: Generation, settings: Settings) -> Self {
         let mut options = Self::for_generation(generation);
-        options.filter_index = text(&settings, "blockfilterindex").is_some_and(|value| value != "0");
+        options.filter_index =
+            text(&settings, "blockfilterindex").is_some_and(|value| value != "0");
         if let Some(time) = number(&settings, "mocktime") {
             options.clock = Clock::Mock(time);
         }
@@ -64,9 +65,10 @@ impl NodeOptions {
             rules.incremental_relay_feerate = rate;
             rules.min_relay_feerate = rules.min_relay_feerate.max(rate);
         }
-        for (name, slot) in
-            [("dustrelayfee", &mut rules.dust_relay_feerate), ("blockmintxfee", &mut rules.block_min_feerate)]
-        {
+        for (name, slot) in [
+            ("dustrelayfee", &mut rules.dust_relay_feerate),
+            ("blockmintxfee", &mut rules.block_min_feerate),
+        ] {
             *slot = feerate(settings, name).unwrap_or(*slot);
         }
         rules.min_relay_feerate = min_relay.unwrap_or(rules.min_relay_feerate);
@@ -82,7 +84,8 @@ impl NodeOptions {
             ("limitclustercount", 1, &mut limits.cluster),
             ("limitclustersize", 1000, &mut limits.cluster_vsize),
         ] {
-            if let Some(value) = number(settings, name).and_then(|value| u64::try_from(value).ok()) {
+            if let Some(value) = number(settings, name).and_then(|value| u64::try_from(value).ok())
+            {
                 *slot = value.saturating_mul(unit);
             }
         }

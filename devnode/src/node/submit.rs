@@ -8,7 +8,9 @@ use bitcoin::block::Header;
 use super::Node;
 use crate::blocks::BlockId;
 use crate::consensus::header::usable_parent;
-use crate::consensus::{BlockChecks, check_block, check_contextual, check_header, check_work, connect_block};
+use crate::consensus::{
+    BlockChecks, check_block, check_contextual, check_header, check_work, connect_block,
+};
 use crate::events::{Event, TipNews};
 use crate::reject::{Reject, RejectKind};
 
@@ -97,7 +99,8 @@ impl Node {
         check_block(block, checks)?;
         check_header(&block.header, self.index.entry(tip), self.now())?;
         check_contextual(block, &self.index, tip)?;
-        connect_block(block, &self.index, tip, &self.coins, self.rules.block_script_reason).map(|_| ())
+        connect_block(block, &self.index, tip, &self.coins, self.rules.block_script_reason)
+            .map(|_| ())
     }
 
     /// Stores a block that passes all checks that do not need coins. None if it was stored before.

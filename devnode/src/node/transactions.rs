@@ -107,7 +107,12 @@ impl Node {
     }
 
     /// The same for a transaction that came at another time.
-    pub(super) fn admit_at(&mut self, tx: Arc<Transaction>, from_block: bool, time: i64) -> Result<(), Reject> {
+    pub(super) fn admit_at(
+        &mut self,
+        tx: Arc<Transaction>,
+        from_block: bool,
+        time: i64,
+    ) -> Result<(), Reject> {
         let context = AcceptContext { now: time, ..self.accept_context(from_block) };
         let candidate = self.pool.check(tx, &context)?;
         for tx in self.pool.remove_with_descendants(&candidate.replaced) {
@@ -131,7 +136,8 @@ impl Node {
     }
 
     fn has_unspent_output(&self, tx: &Transaction, txid: Txid) -> bool {
-        (0..tx.output.len()).any(|place| self.coins.coin(&OutPoint { txid, vout: place as u32 }).is_some())
+        (0..tx.output.len())
+            .any(|place| self.coins.coin(&OutPoint { txid, vout: place as u32 }).is_some())
     }
 
     /// Whether a transaction says, itself or through waiting ancestors, that it may be replaced.
@@ -156,7 +162,11 @@ impl Node {
     }
 
     /// Satoshi to pay on top, per output, to bring its transaction up to a fee rate; sorted by output.
-    pub fn individual_bump_fees(&self, outpoints: &[OutPoint], target: FeeRate) -> BTreeMap<OutPoint, i64> {
+    pub fn individual_bump_fees(
+        &self,
+        outpoints: &[OutPoint],
+        target: FeeRate,
+    ) -> BTreeMap<OutPoint, i64> {
         self.pool.bump_fees(outpoints, target)
     }
 

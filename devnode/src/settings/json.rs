@@ -52,7 +52,8 @@ impl Json {
 
     /// The elements of an array; none if it is something else.
     pub fn elements(&self) -> Option<Vec<Self>> {
-        let mut reader = Reader { rest: self.0.strip_prefix('[')?, out: String::new(), closers: Vec::new() };
+        let mut reader =
+            Reader { rest: self.0.strip_prefix('[')?, out: String::new(), closers: Vec::new() };
         let mut elements = Vec::new();
         while !reader.rest.starts_with(']') {
             reader.value()?;
@@ -151,7 +152,8 @@ impl Reader<'_> {
     }
 
     fn number(&mut self) -> Option<()> {
-        let length = self.rest.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'));
+        let length =
+            self.rest.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'));
         let (number, rest) = self.rest.split_at(length.unwrap_or(self.rest.len()));
         is_number(number).then(|| {
             self.out.push_str(number);
@@ -160,7 +162,8 @@ impl Reader<'_> {
     }
 
     fn word(&mut self) -> Option<()> {
-        let word = ["null", "true", "false"].into_iter().find(|word| self.rest.starts_with(word))?;
+        let word =
+            ["null", "true", "false"].into_iter().find(|word| self.rest.starts_with(word))?;
         self.out.push_str(word);
         self.rest = &self.rest[word.len()..];
         Some(())
@@ -237,7 +240,8 @@ fn is_number(text: &str) -> bool {
     digits(whole)
         && (whole == "0" || !whole.starts_with('0'))
         && fraction.is_none_or(digits)
-        && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
+        && exponent
+            .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
 }
 
 fn push_string(out: &mut String, text: &str) {
@@ -251,7 +255,9 @@ fn push_string(out: &mut String, text: &str) {
             '\r' => out.push_str("\\r"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            control if control < ' ' || control == '\u{7f}' => out.push_str(&format!("\\u{:04x}", u32::from(control))),
+            control if control < ' ' || control == '\u{7f}' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(control)))
+            }
             plain => out.push(plain),
         }
     }

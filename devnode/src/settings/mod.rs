@@ -182,7 +182,9 @@ fn interpret(option: &str) -> (String, Json) {
     };
     let name = name.rsplit_once('.').map_or(name, |(_, name)| name);
     match name.strip_prefix("no") {
-        Some(name) => (name.to_owned(), Json::boolean(value.is_some_and(|value| !means_true(value)))),
+        Some(name) => {
+            (name.to_owned(), Json::boolean(value.is_some_and(|value| !means_true(value))))
+        }
         None => (name.to_owned(), Json::string(value.unwrap_or_default())),
     }
 }
@@ -204,7 +206,8 @@ mod tests {
 
     #[test]
     fn the_last_word_wins_but_the_first_line() {
-        let mut settings = Settings::from_command_line(["-wallet=w1", "-wallet=w2", "--server", "node"]);
+        let mut settings =
+            Settings::from_command_line(["-wallet=w1", "-wallet=w2", "--server", "node"]);
         settings.add_config("server=1", false);
         settings.add_config("uacomment=golden", false);
         settings.add_config("uacomment=two", false);

@@ -57,7 +57,9 @@ fn unspecified(method: &str, recorded: &Value) -> &'static [&'static str] {
 fn replay(node: &mut Node, generation: Generation, run: &str) -> Tally {
     let records: Vec<Value> = lines(&format!("{}/calls.jsonl", generation.label()))
         .into_iter()
-        .filter(|record| record["run"] == run && record["interface"] != "Echo" && record["interface"] != "Init")
+        .filter(|record| {
+            record["run"] == run && record["interface"] != "Echo" && record["interface"] != "Init"
+        })
         .collect();
     let mut tally = Tally::default();
     for (place, record) in records.iter().enumerate() {
@@ -65,7 +67,8 @@ fn replay(node: &mut Node, generation: Generation, run: &str) -> Tally {
         if record["interface"] != "Chain" {
             continue;
         }
-        let callbacks = || records[place + 1..].iter().take_while(|record| record["callback"] == true);
+        let callbacks =
+            || records[place + 1..].iter().take_while(|record| record["callback"] == true);
         let ours = match method.as_str() {
             "updateRwSetting" => callbacks().next().map(|callback| {
                 let name = record["params"]["name"].as_str().unwrap();
@@ -150,7 +153,11 @@ fn run_with_tight_limits() {
         node.settings_mut().add_config(line, false);
     }
     node.settings_mut().add_config("permitbaremultisig=0", true);
-    for (name, value) in [("golden", r#"{"x":[1,2.5,"t",null,false]}"#), ("dbcache", "8"), ("wallet", r#"["a","b"]"#)] {
+    for (name, value) in [
+        ("golden", r#"{"x":[1,2.5,"t",null,false]}"#),
+        ("dbcache", "8"),
+        ("wallet", r#"["a","b"]"#),
+    ] {
         let value = bitcoin_grpc_devnode::settings::Json::parse(value);
         node.settings_mut().update_rw(name, value, None);
     }

@@ -35,7 +35,10 @@ fn tip_and_branches_are_the_recorded_ones() {
         let work = &info["getblockchaininfo"]["chainwork"];
         let entry = node.tip().entry();
         assert_eq!(format!("{:x}", entry.work), work.as_str().unwrap());
-        assert_eq!(u64::from(entry.median_time), info["getblockchaininfo"]["mediantime"].as_u64().unwrap());
+        assert_eq!(
+            u64::from(entry.median_time),
+            info["getblockchaininfo"]["mediantime"].as_u64().unwrap()
+        );
     }
 }
 
@@ -49,7 +52,11 @@ fn the_miner_makes_the_recorded_blocks() {
         let RecordedData::Block(block) = &block.data else { continue };
         node.set_clock(Clock::Mock(i64::from(block.header.time)));
         let script = block.txdata[0].output[0].script_pubkey.clone();
-        let loose = block.txdata.iter().skip(1).all(|tx| node.submit_transaction(tx.clone(), 0).is_accepted());
+        let loose = block
+            .txdata
+            .iter()
+            .skip(1)
+            .all(|tx| node.submit_transaction(tx.clone(), 0).is_accepted());
         assert!(loose, "transactions of block {}", node.height() + 1);
         let hash = node.mine_one(&script).unwrap();
         if hash == block.block_hash() {
@@ -75,10 +82,16 @@ fn blocks_of_a_fresh_node_are_those_of_the_recording() {
 fn signalling_starts_stops_and_leaves_its_trace() {
     let mut node = Node::default();
     node.generate_to(433, &ScriptBuf::from_bytes(vec![0x51])).unwrap();
-    let version = |height| node.find_block(&node.block_hash_at(height).unwrap()).unwrap().entry().header.version;
-    for (height, expected) in
-        [(143, 0x2000_0000), (144, 0x3000_0000), (431, 0x3000_0000), (432, 0x2000_0000), (433, 0x2000_0000)]
-    {
+    let version = |height| {
+        node.find_block(&node.block_hash_at(height).unwrap()).unwrap().entry().header.version
+    };
+    for (height, expected) in [
+        (143, 0x2000_0000),
+        (144, 0x3000_0000),
+        (431, 0x3000_0000),
+        (432, 0x2000_0000),
+        (433, 0x2000_0000),
+    ] {
         assert_eq!(version(height).to_consensus(), expected, "height {height}");
     }
 }
@@ -98,7 +111,8 @@ fn pruned_blocks_keep_their_headers() {
     assert_eq!((node.have_pruned(), node.prune_height()), (false, None));
     node.prune_below(5);
     assert_eq!((node.have_pruned(), node.prune_height()), (true, Some(4)));
-    let on_disk: Vec<bool> = [0, 4, 5, 10, 11].map(|height| node.have_block_on_disk(height)).to_vec();
+    let on_disk: Vec<bool> =
+        [0, 4, 5, 10, 11].map(|height| node.have_block_on_disk(height)).to_vec();
     assert_eq!(on_disk, [false, false, true, true, false]);
     let tip = node.tip().hash();
     assert_eq!(node.has_blocks(&tip, 5, None), Ok(true));

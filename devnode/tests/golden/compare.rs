@@ -18,7 +18,9 @@ pub(crate) fn same(ours: &Value, recorded: &Value) -> bool {
             _ => a.as_f64() == b.as_f64(),
         },
         (Value::Bool(a), Value::Number(b)) => b.as_u64() == Some(u64::from(*a)),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
         }

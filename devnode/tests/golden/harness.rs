@@ -29,7 +29,8 @@ pub(crate) fn chain_info(generation: Generation) -> Value {
 pub(crate) fn recorded_node(generation: Generation, words: &[&str]) -> Node {
     let settings = Settings::from_command_line(words.iter().copied());
     let mut node = Node::new(NodeOptions::from_settings(generation, settings));
-    let (blocks, mempool) = (golden(&format!("{CHAIN}/blocks.jsonl")), golden(&format!("{CHAIN}/mempool.jsonl")));
+    let (blocks, mempool) =
+        (golden(&format!("{CHAIN}/blocks.jsonl")), golden(&format!("{CHAIN}/mempool.jsonl")));
     node.load(&blocks, Some(&mempool)).unwrap();
     node.set_fee_history(recorded_history());
     node.take_events();
@@ -39,7 +40,12 @@ pub(crate) fn recorded_node(generation: Generation, words: &[&str]) -> Node {
 /// The node of the run `base`.
 pub(crate) fn base_node(generation: Generation) -> Node {
     let info = chain_info(generation);
-    let words: Vec<&str> = info["command_line"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let words: Vec<&str> = info["command_line"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|word| word.as_str().unwrap())
+        .collect();
     recorded_node(generation, &words)
 }
 

@@ -3,7 +3,9 @@
 use bitcoin::consensus::encode::{deserialize, serialize};
 use bitcoin::hashes::Hash;
 use bitcoin_grpc_devnode::Generation;
-use bitcoin_grpc_devnode::miner::{BlockTemplate, TemplateOptions, merkle_path, witness_commitment_place};
+use bitcoin_grpc_devnode::miner::{
+    BlockTemplate, TemplateOptions, merkle_path, witness_commitment_place,
+};
 use serde_json::{Value, json};
 
 use crate::harness::{base_node, lines};
@@ -39,8 +41,10 @@ fn answer(template: &BlockTemplate, method: &str) -> Option<Value> {
 
 #[test]
 fn templates_are_the_recorded_ones() {
-    let records: Vec<Value> =
-        lines("pr29409-2025-05/calls.jsonl").into_iter().filter(|record| record["run"] == "mining").collect();
+    let records: Vec<Value> = lines("pr29409-2025-05/calls.jsonl")
+        .into_iter()
+        .filter(|record| record["run"] == "mining")
+        .collect();
     let node = base_node(Generation::Pr29409May2025);
     let mut compared = 0;
     for creation in records.iter().take_while(|record| record["interface"] != "JSON-RPC") {
@@ -85,7 +89,11 @@ fn solutions_are_judged_as_recorded() {
             block = node.tip().block().unwrap().as_ref().clone();
         }
         let verdict = node.submit_block(block);
-        assert_eq!(json!(verdict.is_processed()), record["results"]["result"], "{record} {verdict:?}");
+        assert_eq!(
+            json!(verdict.is_processed()),
+            record["results"]["result"],
+            "{record} {verdict:?}"
+        );
         judged += 1;
     }
     assert_eq!(judged, 3);

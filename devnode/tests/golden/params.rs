@@ -18,7 +18,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// A hash; null means zeros.
 pub(crate) fn block_hash(value: &Value) -> BlockHash {
-    if value.is_null() { BlockHash::all_zeros() } else { BlockHash::from_slice(&bytes(value)[..32]).unwrap() }
+    if value.is_null() {
+        BlockHash::all_zeros()
+    } else {
+        BlockHash::from_slice(&bytes(value)[..32]).unwrap()
+    }
 }
 
 pub(crate) fn txid(value: &Value) -> Txid {

@@ -62,7 +62,9 @@ fn story(node: &mut Node) -> Vec<String> {
     let name = |txid: Txid| txid.to_string()[..4].to_owned();
     let told = |event| match event {
         Event::TransactionAdded(tx) => Some(format!("+{}", name(tx.compute_txid()))),
-        Event::TransactionRemoved(tx, reason) => Some(format!("-{} {reason:?}", name(tx.compute_txid()))),
+        Event::TransactionRemoved(tx, reason) => {
+            Some(format!("-{} {reason:?}", name(tx.compute_txid())))
+        }
         Event::BlockConnected(news) => Some(format!("block {}", news.height)),
         Event::BlockDisconnected(news) => Some(format!("undo {}", news.height)),
         Event::TipUpdated(news) => Some(format!("tip {}", news.height)),
@@ -151,10 +153,16 @@ fn replacements_must_pay() {
     assert!(send(&mut node, &cheap).is_rejected_as("insufficient fee, rejecting replacement"));
     let short_of_children = spend(&node, &[coin], 9_998, 2);
     assert!(
-        send(&mut node, &short_of_children).error().contains("less fees than conflicting txs; 0.00009998 < 0.0001")
+        send(&mut node, &short_of_children)
+            .error()
+            .contains("less fees than conflicting txs; 0.00009998 < 0.0001")
     );
     let short_of_relay = spend(&node, &[coin], 10_002, 2);
-    assert!(send(&mut node, &short_of_relay).error().contains("not enough additional fees to relay; 0.00000"));
+    assert!(
+        send(&mut node, &short_of_relay)
+            .error()
+            .contains("not enough additional fees to relay; 0.00000")
+    );
     let good = spend(&node, &[coin], 20_000, 2);
     node.take_events();
     assert!(send(&mut node, &good).is_accepted());
@@ -197,12 +205,18 @@ fn chains_end_where_the_generation_says() {
     let (mut node, coin) = rich(Generation::Pr29409May2025, &[]);
     let (count, error) = fill_chain(&mut node, coin);
     assert_eq!(count, 25);
-    assert!(error.starts_with("too-long-mempool-chain, too many unconfirmed ancestors [limit: 25]"), "{error}");
+    assert!(
+        error.starts_with("too-long-mempool-chain, too many unconfirmed ancestors [limit: 25]"),
+        "{error}"
+    );
     assert!(error.ends_with("possibly too many unconfirmed ancestors [limit: 25]"), "{error}");
 
     let (mut node, coin) = rich(Generation::Pr10102February2026, &["-limitclustercount=30"]);
     let (count, error) = fill_chain(&mut node, coin);
-    assert_eq!((count, error.as_str()), (30, "too-large-cluster / too many unconfirmed transactions in cluster"));
+    assert_eq!(
+        (count, error.as_str()),
+        (30, "too-large-cluster / too many unconfirmed transactions in cluster")
+    );
 }
 
 #[test]
@@ -213,9 +227,15 @@ fn one_more_child_is_allowed_if_it_is_small() {
     let children: Vec<Transaction> = (0..3).map(|vout| spend_later(&parent, vout)).collect();
     assert!(send(&mut node, &children[0]).is_accepted());
     let limit = node.check_chain_limits(&children[1]).unwrap();
-    assert_eq!(limit, format!("possibly too many descendants for tx {} [limit: 2]", parent.compute_txid()));
+    assert_eq!(
+        limit,
+        format!("possibly too many descendants for tx {} [limit: 2]", parent.compute_txid())
+    );
     assert!(send(&mut node, &children[1]).is_accepted());
-    let error = format!("too-long-mempool-chain, too many descendants for tx {} [limit: 2]", parent.compute_txid());
+    let error = format!(
+        "too-long-mempool-chain, too many descendants for tx {} [limit: 2]",
+        parent.compute_txid()
+    );
     assert_eq!(send(&mut node, &children[2]).error(), error);
 }
 
@@ -251,7 +271,8 @@ fn locks_and_ages_are_respected() {
 fn newer_nodes_tell_the_mempool_as_it_would_be_mined() {
     let node = newest_node();
     assert_eq!(node.mempool_transactions().len(), 7);
-    let order: Vec<u64> = node.mempool_transactions().iter().map(|entry| entry.fee.unsigned_abs()).collect();
+    let order: Vec<u64> =
+        node.mempool_transactions().iter().map(|entry| entry.fee.unsigned_abs()).collect();
     assert_eq!(order, [100_000, 50_000, 200, 30_000, 4_000, 2_500, 1_500]);
     let total: u64 = order.iter().sum();
     let template = node.create_template(&bitcoin_grpc_devnode::miner::TemplateOptions::default());

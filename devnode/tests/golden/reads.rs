@@ -37,7 +37,9 @@ fn blocks(node: &Node, method: &str, p: &Value) -> Option<Value> {
             let hash = node.block_hash_at(params::int32(&p["height"])).ok()?;
             json!({ "result": params::hex(hash.as_byte_array()) })
         }
-        "haveBlockOnDisk" => json!({ "result": node.have_block_on_disk(params::int32(&p["height"])) }),
+        "haveBlockOnDisk" => {
+            json!({ "result": node.have_block_on_disk(params::int32(&p["height"])) })
+        }
         "getTipLocator" => json!({ "result": params::hex(&encode_locator(&node.tip_locator())) }),
         "getActiveChainLocator" => {
             json!({ "result": params::hex(&encode_locator(&node.locator_of(&hash("blockHash")))) })
@@ -72,7 +74,9 @@ fn blocks(node: &Node, method: &str, p: &Value) -> Option<Value> {
             let result = node.has_blocks(&hash("blockHash"), params::int32(&p["minHeight"]), max);
             json!({ "result": result.ok()? })
         }
-        "guessVerificationProgress" => json!({ "result": node.guess_verification_progress(&hash("blockHash")) }),
+        "guessVerificationProgress" => {
+            json!({ "result": node.guess_verification_progress(&hash("blockHash")) })
+        }
         _ => return None,
     })
 }
@@ -80,7 +84,8 @@ fn blocks(node: &Node, method: &str, p: &Value) -> Option<Value> {
 fn coins_and_filters(node: &Node, method: &str, p: &Value) -> Option<Value> {
     Some(match method {
         "findCoins" => {
-            let wanted: Vec<_> = p["coins"].as_array()?.iter().map(|pair| params::outpoint(&pair["key"])).collect();
+            let wanted: Vec<_> =
+                p["coins"].as_array()?.iter().map(|pair| params::outpoint(&pair["key"])).collect();
             let coins: Vec<Value> = node
                 .find_coins(&wanted)
                 .iter()
@@ -91,9 +96,12 @@ fn coins_and_filters(node: &Node, method: &str, p: &Value) -> Option<Value> {
                 .collect();
             json!({ "coins": coins })
         }
-        "hasBlockFilterIndex" => json!({ "result": node.has_filter_index(p["filterType"].as_u64()? as u8) }),
+        "hasBlockFilterIndex" => {
+            json!({ "result": node.has_filter_index(p["filterType"].as_u64()? as u8) })
+        }
         "blockFilterMatchesAny" => {
-            let scripts: Vec<Vec<u8>> = p["filterSet"].as_array()?.iter().map(params::bytes).collect();
+            let scripts: Vec<Vec<u8>> =
+                p["filterSet"].as_array()?.iter().map(params::bytes).collect();
             let hash = params::block_hash(&p["blockHash"]);
             let matched = node.filter_matches_any(p["filterType"].as_u64()? as u8, &hash, &scripts);
             optional(matched.map(|matched| json!(matched)), json!(false))
@@ -118,8 +126,10 @@ fn mempool(node: &Node, method: &str, p: &Value) -> Option<Value> {
             })
         }
         "calculateIndividualBumpFees" => {
-            let fees =
-                node.individual_bump_fees(&params::outpoints(&p["outpoints"]), params::feerate(&p["targetFeerate"]));
+            let fees = node.individual_bump_fees(
+                &params::outpoints(&p["outpoints"]),
+                params::feerate(&p["targetFeerate"]),
+            );
             let fees: Vec<Value> = fees
                 .iter()
                 .map(|(outpoint, fee)| json!({ "key": params::hex(&encode_outpoint(outpoint)), "value": fee }))
@@ -127,7 +137,10 @@ fn mempool(node: &Node, method: &str, p: &Value) -> Option<Value> {
             json!({ "result": fees })
         }
         "calculateCombinedBumpFee" => {
-            let fee = node.combined_bump_fee(&params::outpoints(&p["outpoints"]), params::feerate(&p["targetFeerate"]));
+            let fee = node.combined_bump_fee(
+                &params::outpoints(&p["outpoints"]),
+                params::feerate(&p["targetFeerate"]),
+            );
             optional(Some(json!(fee)), json!(0))
         }
         "checkChainLimits" => {
@@ -135,8 +148,11 @@ fn mempool(node: &Node, method: &str, p: &Value) -> Option<Value> {
             json!({ "result": { "error": error.map(|text| json!({ "original": text, "translated": text })) } })
         }
         "requestMempoolTransactions" => {
-            let txs: Vec<String> =
-                node.mempool_transactions().iter().map(|entry| params::hex(&serialize(entry.tx.as_ref()))).collect();
+            let txs: Vec<String> = node
+                .mempool_transactions()
+                .iter()
+                .map(|entry| params::hex(&serialize(entry.tx.as_ref())))
+                .collect();
             json!({ "transactions": txs })
         }
         _ => return None,
@@ -152,13 +168,17 @@ fn fees_and_status(node: &Node, method: &str, p: &Value) -> Option<Value> {
         "estimateMaxBlocks" => json!({ "result": node.estimate_max_blocks() }),
         "mempoolMinFee" => json!({ "result": feerate(node, node.mempool_min_feerate()) }),
         "relayMinFee" => json!({ "result": feerate(node, node.relay_min_feerate()) }),
-        "relayIncrementalFee" => json!({ "result": feerate(node, node.relay_incremental_feerate()) }),
+        "relayIncrementalFee" => {
+            json!({ "result": feerate(node, node.relay_incremental_feerate()) })
+        }
         "relayDustFee" => json!({ "result": feerate(node, node.relay_dust_feerate()) }),
         "havePruned" => json!({ "result": node.have_pruned() }),
         "getPruneHeight" => optional(node.prune_height().map(|height| json!(height)), json!(0)),
         "isInitialBlockDownload" => json!({ "result": node.is_initial_block_download() }),
         "hasAssumedValidChain" => json!({ "result": node.has_assumed_valid_chain() }),
-        "rpcEnableDeprecated" => json!({ "result": node.rpc_enable_deprecated(p["method"].as_str()?) }),
+        "rpcEnableDeprecated" => {
+            json!({ "result": node.rpc_enable_deprecated(p["method"].as_str()?) })
+        }
         _ => return None,
     })
 }
@@ -166,10 +186,13 @@ fn fees_and_status(node: &Node, method: &str, p: &Value) -> Option<Value> {
 fn changes(node: &mut Node, method: &str, p: &Value) -> Option<Value> {
     Some(match method {
         "broadcastTransaction" => {
-            let result = node.submit_transaction(params::transaction(&p["tx"]), p["maxTxFee"].as_i64()?);
+            let result =
+                node.submit_transaction(params::transaction(&p["tx"]), p["maxTxFee"].as_i64()?);
             json!({ "error": result.error(), "result": result.is_accepted() })
         }
-        "removeTxFromMempool" => json!({ "result": node.remove_transaction(&params::txid(&p["txid"])) }),
+        "removeTxFromMempool" => {
+            json!({ "result": node.remove_transaction(&params::txid(&p["txid"])) })
+        }
         _ => return None,
     })
 }
@@ -188,7 +211,9 @@ fn settings(node: &mut Node, method: &str, p: &Value) -> Option<Value> {
             let value = Json::parse(p["value"].as_str().unwrap_or_default());
             json!({ "result": node.settings_mut().update_rw(name, value, action) })
         }
-        "deleteRwSettings" => json!({ "result": node.settings_mut().update_rw(name, Json::null(), action) }),
+        "deleteRwSettings" => {
+            json!({ "result": node.settings_mut().update_rw(name, Json::null(), action) })
+        }
         _ => return None,
     })
 }

@@ -32,16 +32,30 @@ fn every_fault_has_its_name() {
         ("unexpected-witness", "CheckWitnessMalleation : unexpected witness data found", |block| {
             block.txdata[0].output.pop();
         }),
-        ("bad-witness-nonce-size", "CheckWitnessMalleation : invalid witness reserved value size", |block| {
-            block.txdata[0].input[0].witness = Witness::new();
+        (
+            "bad-witness-nonce-size",
+            "CheckWitnessMalleation : invalid witness reserved value size",
+            |block| {
+                block.txdata[0].input[0].witness = Witness::new();
+            },
+        ),
+        (
+            "bad-witness-merkle-match",
+            "CheckWitnessMalleation : witness merkle commitment mismatch",
+            |block| {
+                block.txdata[0].input[0].witness = Witness::from_slice(&[[1; 32]]);
+            },
+        ),
+        (
+            "bad-cb-amount",
+            "coinbase pays too much (actual=5000188201 vs limit=5000188200)",
+            |block| {
+                block.txdata[0].output[0].value += Amount::from_sat(1);
+            },
+        ),
+        ("time-too-new", "block timestamp too far in the future", |block| {
+            block.header.time += 7201
         }),
-        ("bad-witness-merkle-match", "CheckWitnessMalleation : witness merkle commitment mismatch", |block| {
-            block.txdata[0].input[0].witness = Witness::from_slice(&[[1; 32]]);
-        }),
-        ("bad-cb-amount", "coinbase pays too much (actual=5000188201 vs limit=5000188200)", |block| {
-            block.txdata[0].output[0].value += Amount::from_sat(1);
-        }),
-        ("time-too-new", "block timestamp too far in the future", |block| block.header.time += 7201),
         ("time-too-old", "block's timestamp is too early", |block| block.header.time -= 3000),
         ("bad-version(0x00000001)", "rejected nVersion=0x00000001 block", |block| {
             block.header.version = Version::ONE;
@@ -101,7 +115,10 @@ fn a_block_found_invalid_is_remembered_a_malleated_one_is_not() {
     assert!(verdict.is_processed() && !verdict.is_connected());
     let hash = greedy.block_hash();
     let again = said(&node.submit_block(greedy));
-    assert_eq!(again, ("duplicate-invalid".to_owned(), format!("block {hash} was previously marked invalid")));
+    assert_eq!(
+        again,
+        ("duplicate-invalid".to_owned(), format!("block {hash} was previously marked invalid"))
+    );
 
     let good = spoilt(&node, |_| {});
     let mut stripped = good.clone();
@@ -126,7 +143,8 @@ fn checks_may_be_waived() {
 #[test]
 fn a_weaker_branch_is_inconclusive() {
     let mut node = newest_node();
-    let mut rival = Node::new(bitcoin_grpc_devnode::NodeOptions::for_generation(Generation::Core32));
+    let mut rival =
+        Node::new(bitcoin_grpc_devnode::NodeOptions::for_generation(Generation::Core32));
     rival.generate_to(1, &ScriptBuf::from_bytes(vec![0x52])).unwrap();
     let block = rival.tip().block().unwrap().as_ref().clone();
     assert_eq!(node.submit_block(block.clone()), BlockVerdict::Inconclusive);

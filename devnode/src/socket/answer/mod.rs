@@ -1,0 +1,101 @@
+//! The node's replies.
+
+mod block;
+mod chain;
+mod echo;
+mod mining;
+mod pool;
+mod settings;
+
+use bitcoin::hashes::Hash;
+use bitcoin::{BlockHash, OutPoint, Transaction, Txid};
+use bitcoin_grpc_contract::{Reply, Request, v1};
+use bytes::Bytes;
+
+use super::Shared;
+
+/// A call without a reply.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The node answers with an exception.
+    Exception(String),
+    /// A real node would have died.
+    Dies(String),
+    /// The devnode has no answer.
+    Unimplemented,
+    /// The message itself is malformed.
+    Malformed(capnp::Error),
+}
+
+impl Fault {
+    pub(super) fn into_error(self) -> capnp::Error {
+        match self {
+            Self::Exception(what) => capnp::Error::failed(format!("std::exception: {what}")),
+            Self::Dies(what) => capnp::Error::disconnected(what),
+            Self::Unimplemented => {
+                capnp::Error::unimplemented("the devnode has no answer to this method".to_owned())
+            }
+            Self::Malformed(error) => error,
+        }
+    }
+}
+
+/// Answers a request.
+pub(super) async fn answer(shared: &Shared, request: Request) -> Result<Reply, Fault> {
+    if let Request::MiningWaitTipChanged(request) = &request {
+        return Ok(mining::wait_tip_changed(shared, request).await);
+    }
+    let asked = {
+        let node = shared.node();
+        echo::answer(&request)
+            .or_else(|| block::answer(&node, &request))
+            .or_else(|| pool::answer(&node, &request))
+            .or_else(|| chain::answer(&node, &request))
+            .or_else(|| settings::answer(&node, &request))
+            .or_else(|| mining::answer(&node, shared.profile, &request))
+    };
+    asked
+        .or_else(|| shared.change(|node| change(node, &request)))
+        .unwrap_or(Err(Fault::Unimplemented))
+}
+
+fn change(node: &mut crate::Node, request: &Request) -> Option<Result<Reply, Fault>> {
+    pool::change(node, request)
+        .or_else(|| settings::change(node, request))
+        .or_else(|| mining::change(node, request))
+}
+
+/// An answer, if this part of the node has one.
+type Answer = Option<Result<Reply, Fault>>;
+
+fn block_hash(bytes: &Bytes) -> BlockHash {
+    BlockHash::from_slice(bytes).unwrap_or_else(|_| BlockHash::all_zeros())
+}
+
+fn txid(bytes: &Bytes) -> Txid {
+    Txid::from_slice(bytes).unwrap_or_else(|_| Txid::all_zeros())
+}
+
+fn hash_bytes(hash: BlockHash) -> Bytes {
+    Bytes::copy_from_slice(hash.as_byte_array())
+}
+
+fn out_point(out_point: &v1::OutPoint) -> OutPoint {
+    OutPoint { txid: txid(&out_point.txid), vout: out_point.vout }
+}
+
+fn out_point_message(out_point: &OutPoint) -> v1::OutPoint {
+    v1::OutPoint {
+        txid: Bytes::copy_from_slice(out_point.txid.as_byte_array()),
+        vout: out_point.vout,
+    }
+}
+
+fn transaction(bytes: &Bytes) -> Result<Transaction, Fault> {
+    bitcoin::consensus::encode::deserialize(bytes)
+        .map_err(|error| Fault::Exception(error.to_string()))
+}
+
+fn feerate(rate: crate::FeeRate) -> Option<v1::FeeRate> {
+    Some(v1::FeeRate { sat_per_kvb: rate.to_sat_per_kvb() })
+}

@@ -1,0 +1,52 @@
+//! Settings and messages to the operator, in `Chain`.
+
+use bitcoin_grpc_contract::{Reply, Request, v1};
+
+use super::Answer;
+use crate::node::Node;
+use crate::settings::{Json, SettingsAction};
+
+pub(super) fn answer(node: &Node, request: &Request) -> Answer {
+    Some(Ok(match request {
+        Request::ChainRpcEnableDeprecated(q) => {
+            Reply::ChainRpcEnableDeprecated(v1::ChainRpcEnableDeprecatedResponse {
+                enabled: node.rpc_enable_deprecated(&q.method),
+            })
+        }
+        Request::ChainGetSetting(q) => Reply::ChainGetSetting(v1::ChainGetSettingResponse {
+            value: node.settings().get(&q.name).as_str().to_owned(),
+        }),
+        Request::ChainGetSettingsList(q) => {
+            let values = node.settings().list(&q.name);
+            Reply::ChainGetSettingsList(v1::ChainGetSettingsListResponse {
+                values: values.iter().map(|value| value.as_str().to_owned()).collect(),
+            })
+        }
+        Request::ChainGetRwSetting(q) => Reply::ChainGetRwSetting(v1::ChainGetRwSettingResponse {
+            value: node.settings().rw(&q.name).as_str().to_owned(),
+        }),
+        // Messages go to the log and the splash screen of a real node; the devnode has neither.
+        Request::ChainInitMessage(_) => Reply::ChainInitMessage(v1::ChainInitMessageResponse {}),
+        Request::ChainInitWarning(_) => Reply::ChainInitWarning(v1::ChainInitWarningResponse {}),
+        Request::ChainInitError(_) => Reply::ChainInitError(v1::ChainInitErrorResponse {}),
+        Request::ChainShowProgress(_) => Reply::ChainShowProgress(v1::ChainShowProgressResponse {}),
+        _ => return None,
+    }))
+}
+
+pub(super) fn change(node: &mut Node, request: &Request) -> Answer {
+    let settings = node.settings_mut();
+    Some(Ok(match request {
+        Request::ChainOverwriteRwSetting(q) => {
+            let action = Some(SettingsAction::from_number(q.action));
+            let updated = settings.update_rw(&q.name, Json::parse(&q.value), action);
+            Reply::ChainOverwriteRwSetting(v1::ChainOverwriteRwSettingResponse { updated })
+        }
+        Request::ChainDeleteRwSettings(q) => {
+            let action = Some(SettingsAction::from_number(q.action));
+            let updated = settings.update_rw(&q.name, Json::null(), action);
+            Reply::ChainDeleteRwSettings(v1::ChainDeleteRwSettingsResponse { updated })
+        }
+        _ => return None,
+    }))
+}
