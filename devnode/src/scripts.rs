@@ -151,7 +151,6 @@ fn is_true(value: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use bitcoin::ScriptBuf;
 

@@ -119,10 +119,10 @@ fn element(
 ) -> String {
     let limits = &field.limits;
     let mut out = String::new();
-    if let Some(max) = limits.max_bytes {
-        if matches!(shape, Shape::Bytes(_) | Shape::String(_) | Shape::ObjectName) {
-            let _ = write!(out, "check::length(value.len(), 0, {max}, at, out); ");
-        }
+    if let Some(max) = limits.max_bytes
+        && matches!(shape, Shape::Bytes(_) | Shape::String(_) | Shape::ObjectName)
+    {
+        let _ = write!(out, "check::length(value.len(), 0, {max}, at, out); ");
     }
     if let Some((min, max)) = limits.range {
         let _ = match shape {

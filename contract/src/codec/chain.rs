@@ -190,7 +190,7 @@ fn compress_amount(mut n: u64) -> u64 {
         return 0;
     }
     let mut exponent = 0;
-    while n % 10 == 0 && exponent < 9 {
+    while n.is_multiple_of(10) && exponent < 9 {
         n /= 10;
         exponent += 1;
     }
@@ -300,8 +300,7 @@ mod tests {
             (
                 format!(
                     "21{}ac",
-                    "02".to_owned()
-                        + &"79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+                    "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
                 ),
                 2,
             ),

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use bitcoin_grpc_contract::wire::proxy_capnp::{thread, thread_map};
 use bitcoin_grpc_contract::wire::{chain_capnp, init_capnp::init, mining_capnp};
 use bitcoin_grpc_contract::{Inner, Method, Profile, Reply, Request, Service, Slot, transfer, v1};
-use bitcoin_grpc_devnode::socket::{Deaths, Server, Shared};
 use bitcoin_grpc_devnode::Node;
+use bitcoin_grpc_devnode::socket::{Deaths, Server, Shared};
 use bytes::Bytes;
 use capnp::any_pointer;
 use capnp::capability::FromClientHook;
@@ -19,7 +19,8 @@ use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 /// Runs a client against a devnode of a generation with `blocks` blocks; gives its deaths.
 pub(crate) fn with_devnode(profile: &str, blocks: u32, test: impl AsyncFnOnce(Client)) -> Deaths {
     let profile = Profile::by_name(profile).expect("a known profile");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("node.sock");
     let mut node = Node::default();
@@ -101,19 +102,22 @@ impl Client {
             at.ordinal,
             None,
         );
-        let mut context = |mut context: bitcoin_grpc_contract::wire::proxy_capnp::context::Builder<'_>| {
-            if let Some(thread) = &thread {
-                context.set_thread(thread.clone());
-            }
-        };
-        transfer::write_params(request, at, self.profile, call.get(), &mut context).expect("written");
+        let mut context =
+            |mut context: bitcoin_grpc_contract::wire::proxy_capnp::context::Builder<'_>| {
+                if let Some(thread) = &thread {
+                    context.set_thread(thread.clone());
+                }
+            };
+        transfer::write_params(request, at, self.profile, call.get(), &mut context)
+            .expect("written");
         let reply = call.send().promise.await?;
         Ok(transfer::read_results(method, at, self.profile, reply.get()?).expect("readable"))
     }
 
     pub(crate) async fn raw(&self, ordinal: u16) -> Result<(), capnp::Error> {
         let chain = Service::Chain.interface_id();
-        let call = self.object.new_call::<any_pointer::Owned, any_pointer::Owned>(chain, ordinal, None);
+        let call =
+            self.object.new_call::<any_pointer::Owned, any_pointer::Owned>(chain, ordinal, None);
         call.send().promise.await.map(drop)
     }
 

@@ -1,5 +1,7 @@
 //! The devnode at its socket, asked by a plain Cap'n Proto client.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
 mod client;
 
 use bitcoin_grpc_contract::{PROFILES, Reply, Request, v1};
