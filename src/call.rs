@@ -44,6 +44,9 @@ pub trait CallService:
 }
 
 impl<S> CallService for S where
-    S: tower::Service<Call, Response = Reply, Error = CallError, Future: Send> + Clone + Send + 'static
+    S: tower::Service<Call, Response = Reply, Error = CallError, Future: Send>
+        + Clone
+        + Send
+        + 'static
 {
 }

@@ -114,7 +114,10 @@ impl CallError {
 }
 
 fn first(violations: &[Violation]) -> String {
-    violations.first().map(|v| format!("{} {}", v.field, v.description)).unwrap_or_default()
+    violations
+        .first()
+        .map(|v| format!("{} {}", v.field, v.description))
+        .unwrap_or_default()
 }
 
 fn difference(why: &Option<&'static str>) -> String {

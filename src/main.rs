@@ -21,8 +21,13 @@ fn main() -> ExitCode {
     let command = invocation.command;
     let home = std::env::var_os("HOME").map(PathBuf::from);
     match Config::mean(invocation, home.as_deref()) {
-        Ok(config) => outcome(app::run(command, config).map_err(|error| (error.to_string(), FAILED))),
-        Err(faults) => outcome(Err((format!("the configuration has faults:\n{faults}"), MISTYPED))),
+        Ok(config) => {
+            outcome(app::run(command, config).map_err(|error| (error.to_string(), FAILED)))
+        }
+        Err(faults) => outcome(Err((
+            format!("the configuration has faults:\n{faults}"),
+            MISTYPED,
+        ))),
     }
 }
 

@@ -1,5 +1,9 @@
 //! What the program says to the person who started it. Everything else goes to the log.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the one place that prints"
+)]
 
 use std::fmt::Display;
 

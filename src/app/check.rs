@@ -23,7 +23,10 @@ pub(super) async fn check(config: &Config) -> Result<(), AppError> {
 }
 
 async fn found(config: &IpcConfig) -> Result<NodeInfo, AppError> {
-    probe(config).await.map_err(|error| AppError::NoNode { error, advice: advice(&config.socket).to_owned() })
+    probe(config).await.map_err(|error| AppError::NoNode {
+        error,
+        advice: advice(&config.socket).to_owned(),
+    })
 }
 
 /// What to look at if nothing answers at a socket.
@@ -50,7 +53,11 @@ const NOT_UNDERSTOOD: &str = "Something listens there, but it does not answer as
 
 fn report(node: &NodeInfo, config: &Config) -> String {
     let mut out = format!("node      unix:{}\n", config.node.socket.display());
-    let _ = writeln!(out, "profile   {} ({})", node.profile.name, node.profile.title);
+    let _ = writeln!(
+        out,
+        "profile   {} ({})",
+        node.profile.name, node.profile.title
+    );
     let _ = writeln!(out, "tip       {}\n", tip(node));
     for service in Service::ALL {
         out += &service_report(node, service, config.rights);
@@ -60,15 +67,33 @@ fn report(node: &NodeInfo, config: &Config) -> String {
 }
 
 fn service_report(node: &NodeInfo, service: Service, rights: Rights) -> String {
-    let methods: Vec<_> = Method::ALL.into_iter().filter(|m| m.info().service == service).collect();
-    let barriers = methods.iter().map(|method| (barrier(node, *method, rights), *method));
+    let methods: Vec<_> = Method::ALL
+        .into_iter()
+        .filter(|m| m.info().service == service)
+        .collect();
+    let barriers = methods
+        .iter()
+        .map(|method| (barrier(node, *method, rights), *method));
     let (able, unable): (Vec<_>, Vec<_>) = barriers.partition(|(barrier, _)| barrier.is_none());
-    let mut out = format!("{:<14}{:>3} of {} methods can be called\n", service.name(), able.len(), methods.len());
-    let mut unable: Vec<_> = unable.into_iter().filter_map(|(why, method)| Some((why?, method))).collect();
+    let mut out = format!(
+        "{:<14}{:>3} of {} methods can be called\n",
+        service.name(),
+        able.len(),
+        methods.len()
+    );
+    let mut unable: Vec<_> = unable
+        .into_iter()
+        .filter_map(|(why, method)| Some((why?, method)))
+        .collect();
     unable.sort_by_key(|(why, _)| *why);
     for same in unable.chunk_by(|(first, _), (second, _)| first == second) {
         let names: Vec<_> = same.iter().map(|(_, method)| method.info().name).collect();
-        let _ = writeln!(out, "  {}: {}", same[0].0.text(node.profile), names.join(", "));
+        let _ = writeln!(
+            out,
+            "  {}: {}",
+            same[0].0.text(node.profile),
+            names.join(", ")
+        );
     }
     out
 }
@@ -120,17 +145,35 @@ mod tests {
 
     fn node(profile: &str, services: &[Service]) -> NodeInfo {
         let profile = Profile::by_name(profile).unwrap();
-        NodeInfo { profile, services: services.to_vec(), tip: Some((7, [0xab; 32])) }
+        NodeInfo {
+            profile,
+            services: services.to_vec(),
+            tip: Some((7, [0xab; 32])),
+        }
     }
 
     #[test]
     fn counts_what_can_be_called_and_says_why_the_rest_cannot() {
-        let report = service_report(&node("core-32", &[Service::Echo]), Service::Echo, Rights::open());
+        let report = service_report(
+            &node("core-32", &[Service::Echo]),
+            Service::Echo,
+            Rights::open(),
+        );
         assert_eq!(report, "Echo            1 of 1 methods can be called\n");
-        let report = service_report(&node("core-32", &[Service::Rpc]), Service::Rpc, Rights::open());
-        assert!(report.contains("0 of 1") && report.contains("--allow control"), "{report}");
+        let report = service_report(
+            &node("core-32", &[Service::Rpc]),
+            Service::Rpc,
+            Rights::open(),
+        );
+        assert!(
+            report.contains("0 of 1") && report.contains("--allow control"),
+            "{report}"
+        );
         let report = service_report(&node("core-32", &[]), Service::Chain, Rights::open());
-        assert!(report.contains("does not offer this interface: GetHeight"), "{report}");
+        assert!(
+            report.contains("does not offer this interface: GetHeight"),
+            "{report}"
+        );
     }
 
     #[test]

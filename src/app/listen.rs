@@ -96,7 +96,11 @@ fn tcp((stream, peer): (TcpStream, SocketAddr)) -> io::Result<Incoming> {
 
 fn caller(ip: IpAddr) -> Caller {
     let ip = ip.to_canonical();
-    if ip.is_loopback() { Caller::Local } else { Caller::Remote(Arc::from(ip.to_string())) }
+    if ip.is_loopback() {
+        Caller::Local
+    } else {
+        Caller::Remote(Arc::from(ip.to_string()))
+    }
 }
 
 /// A socket's file that nobody listens on any more would keep us from listening.
@@ -121,8 +125,13 @@ impl Incoming {
     /// Binds the connection to the event loop of this thread.
     pub(super) fn here(self) -> io::Result<(Connection, Caller)> {
         match self {
-            Self::Tcp(stream, caller) => Ok((Connection::Tcp(TcpStream::from_std(stream)?), caller)),
-            Self::Unix(stream) => Ok((Connection::Unix(UnixStream::from_std(stream)?), Caller::Local)),
+            Self::Tcp(stream, caller) => {
+                Ok((Connection::Tcp(TcpStream::from_std(stream)?), caller))
+            }
+            Self::Unix(stream) => Ok((
+                Connection::Unix(UnixStream::from_std(stream)?),
+                Caller::Local,
+            )),
         }
     }
 }
@@ -150,8 +159,19 @@ mod tests {
 
     #[test]
     fn loopback_and_unix_are_local_and_nothing_else() {
-        for (text, local) in [("127.0.0.1:1", true), ("127.9.9.9:1", true), ("[::1]:1", true), ("0.0.0.0:1", false), ("[::]:1", false), ("192.0.2.1:1", false)] {
-            assert_eq!(Address::Tcp(text.parse().unwrap()).is_local(), local, "{text}");
+        for (text, local) in [
+            ("127.0.0.1:1", true),
+            ("127.9.9.9:1", true),
+            ("[::1]:1", true),
+            ("0.0.0.0:1", false),
+            ("[::]:1", false),
+            ("192.0.2.1:1", false),
+        ] {
+            assert_eq!(
+                Address::Tcp(text.parse().unwrap()).is_local(),
+                local,
+                "{text}"
+            );
         }
         assert!(Address::Unix("/tmp/x".into()).is_local());
     }
@@ -160,7 +180,10 @@ mod tests {
     fn callers_by_address() {
         assert_eq!(caller("127.0.0.1".parse().unwrap()), Caller::Local);
         assert_eq!(caller("::ffff:127.0.0.1".parse().unwrap()), Caller::Local);
-        assert_eq!(caller("192.0.2.7".parse().unwrap()), Caller::Remote(Arc::from("192.0.2.7")));
+        assert_eq!(
+            caller("192.0.2.7".parse().unwrap()),
+            Caller::Remote(Arc::from("192.0.2.7"))
+        );
     }
 
     #[tokio::test]

@@ -42,7 +42,9 @@ pub enum AppError {
 /// When it ends without success.
 pub fn run(command: Command, config: Config) -> Result<(), AppError> {
     logging::start(&config.log);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     // `probe` and workers put what belongs to a connection on the thread they are on.
     tokio::task::LocalSet::new().block_on(&runtime, async {
         match command {

@@ -32,7 +32,10 @@ fn greet(addresses: &[Address], config: &Config) {
             tracing::warn!(%address, "everybody who reaches this address can use the node, unencrypted");
         }
     }
-    say(format_args!("connecting to the node at unix:{}", config.node.socket.display()));
+    say(format_args!(
+        "connecting to the node at unix:{}",
+        config.node.socket.display()
+    ));
 }
 
 /// Starts a pool behind the layers, on a worker.
@@ -47,7 +50,11 @@ fn starter(config: &Config) -> Starter {
             admission.close();
             handle.shutdown().await;
         };
-        Started { stack: compose(&layers, pool), state, stop: Box::pin(stop) }
+        Started {
+            stack: compose(&layers, pool),
+            state,
+            stop: Box::pin(stop),
+        }
     })
 }
 

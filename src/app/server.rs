@@ -91,21 +91,37 @@ impl Server {
             drain_limit: config.drain,
             drain: draining,
         };
-        let workers = start_workers(config.threads, &shared).await.map_err(ServerError::Worker)?;
-        let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
-        Ok(Self { listeners, workers, health, drain, places })
+        let workers = start_workers(config.threads, &shared)
+            .await
+            .map_err(ServerError::Worker)?;
+        let places = Arc::new(Semaphore::new(
+            config.max_connections.min(Semaphore::MAX_PERMITS),
+        ));
+        Ok(Self {
+            listeners,
+            workers,
+            health,
+            drain,
+            places,
+        })
     }
 
     /// Where it listens, with the ports that the system chose.
     #[must_use]
     pub fn addresses(&self) -> Vec<Address> {
-        self.listeners.iter().filter_map(|listener| listener.address().ok()).collect()
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.address().ok())
+            .collect()
     }
 
     /// State of the node as each worker sees it.
     #[must_use]
     pub fn states(&self) -> Vec<watch::Receiver<NodeState>> {
-        self.workers.iter().map(|worker| worker.state.clone()).collect()
+        self.workers
+            .iter()
+            .map(|worker| worker.state.clone())
+            .collect()
     }
 
     /// Serves until `stop` resolves, then lets calls end and stops.
@@ -139,7 +155,10 @@ async fn bind(addresses: &[Address]) -> Result<Vec<Listener>, ServerError> {
     let mut listeners = Vec::with_capacity(addresses.len());
     for address in addresses {
         let bound = Listener::bind(address).await;
-        listeners.push(bound.map_err(|error| ServerError::Listen { address: address.clone(), error })?);
+        listeners.push(bound.map_err(|error| ServerError::Listen {
+            address: address.clone(),
+            error,
+        })?);
     }
     Ok(listeners)
 }
@@ -159,20 +178,27 @@ async fn any_ended(workers: &[Worker]) {
 /// Takes clients in on every listener, for ever, and deals them to the workers in turn.
 async fn accept_all(listeners: &[Listener], workers: &[Worker], places: &Arc<Semaphore>) {
     let mut next = workers.iter().cycle();
-    while let (Some(worker), Some((client, place))) = (next.next(), accept(listeners, places).await) {
+    while let (Some(worker), Some((client, place))) = (next.next(), accept(listeners, places).await)
+    {
         // A worker that ended ends the server, which the caller sees to.
         let _ = worker.clients.send((client, place)).await;
     }
 }
 
 /// The next client; `None` if there never will be one.
-async fn accept(listeners: &[Listener], places: &Arc<Semaphore>) -> Option<(Incoming, OwnedSemaphorePermit)> {
+async fn accept(
+    listeners: &[Listener],
+    places: &Arc<Semaphore>,
+) -> Option<(Incoming, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {
         if listeners.is_empty() {
             return None;
         }
-        match select_all(listeners.iter().map(|listener| Box::pin(listener.accept()))).await.0 {
+        match select_all(listeners.iter().map(|listener| Box::pin(listener.accept())))
+            .await
+            .0
+        {
             Ok(client) => return Some((client, place)),
             Err(error) => {
                 tracing::warn!(%error, "cannot take a client in");

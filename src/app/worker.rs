@@ -45,7 +45,9 @@ pub struct Started {
 
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Started").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Started")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,13 +90,19 @@ impl Worker {
 /// # Errors
 /// When the system gives no thread or no event loop.
 pub(super) async fn start(index: usize, shared: Shared) -> io::Result<Worker> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (clients, dealt) = mpsc::channel(DEALT);
     let (started, state) = oneshot::channel();
-    std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        LocalSet::new().block_on(&runtime, work(shared, dealt, started));
-    })?;
-    let state = state.await.map_err(|_| io::Error::other("a worker ended as it started"))?;
+    std::thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || {
+            LocalSet::new().block_on(&runtime, work(shared, dealt, started));
+        })?;
+    let state = state
+        .await
+        .map_err(|_| io::Error::other("a worker ended as it started"))?;
     Ok(Worker { clients, state })
 }
 
@@ -105,7 +113,11 @@ async fn work(
 ) {
     let backend = (shared.starter)();
     let _ = started.send(backend.state);
-    let grpc = Grpc::new(backend.stack, shared.health.clone(), shared.reflection.clone());
+    let grpc = Grpc::new(
+        backend.stack,
+        shared.health.clone(),
+        shared.reflection.clone(),
+    );
     let mut clients = JoinSet::new();
     take_clients(&shared, &grpc, &mut dealt, &mut clients).await;
     finish(clients, backend.stop, shared.drain_limit).await;
@@ -135,7 +147,12 @@ async fn take_clients(
     }
 }
 
-async fn serve((client, place): Dealt, grpc: Grpc, keepalive: Duration, drain: watch::Receiver<bool>) {
+async fn serve(
+    (client, place): Dealt,
+    grpc: Grpc,
+    keepalive: Duration,
+    drain: watch::Receiver<bool>,
+) {
     match client.here() {
         Ok((client, caller)) => serve_here(client, caller, grpc, keepalive, drain).await,
         Err(error) => tracing::debug!(%error, "connection lost as it came in"),
@@ -160,7 +177,11 @@ async fn serve_here(
 }
 
 /// Lets the calls end, then the backend, then what is left of the connections.
-async fn finish(mut clients: JoinSet<()>, stop: Pin<Box<dyn Future<Output = ()>>>, drain_limit: Duration) {
+async fn finish(
+    mut clients: JoinSet<()>,
+    stop: Pin<Box<dyn Future<Output = ()>>>,
+    drain_limit: Duration,
+) {
     let drained = timeout(drain_limit, all_ended(&mut clients)).await.is_ok();
     if timeout(DISCONNECT, stop).await.is_err() {
         tracing::warn!("the node's connection did not close in time");

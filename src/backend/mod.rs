@@ -35,7 +35,9 @@ pub struct NodeInfo {
 
 impl PartialEq for NodeInfo {
     fn eq(&self, other: &Self) -> bool {
-        self.profile.name == other.profile.name && self.services == other.services && self.tip == other.tip
+        self.profile.name == other.profile.name
+            && self.services == other.services
+            && self.tip == other.tip
     }
 }
 

@@ -71,7 +71,9 @@ impl Command {
         match self {
             Self::Serve => true,
             // Whom it lets in does not matter, but what it would let them do does.
-            Self::Check => matches!(option.group, Group::Node | Group::Log) || option.name == "allow",
+            Self::Check => {
+                matches!(option.group, Group::Node | Group::Log) || option.name == "allow"
+            }
             Self::Demo => option.group != Group::Node,
         }
     }
@@ -104,7 +106,10 @@ impl Invocation {
         let matches = command().try_get_matches_from(arguments)?;
         let chosen = matches.subcommand();
         let found = chosen.and_then(|(name, matches)| {
-            Command::ALL.into_iter().find(|command| command.name() == name).map(|c| (c, matches))
+            Command::ALL
+                .into_iter()
+                .find(|command| command.name() == name)
+                .map(|c| (c, matches))
         });
         let (command, matches) =
             found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))?;
@@ -113,7 +118,11 @@ impl Invocation {
             file::read(path, &mut typed, &mut faults);
         }
         take(command, matches, &mut typed);
-        Ok(Self { command, typed, faults })
+        Ok(Self {
+            command,
+            typed,
+            faults,
+        })
     }
 }
 
@@ -125,7 +134,10 @@ fn take(command: Command, matches: &ArgMatches, typed: &mut Typed) {
             Some(ValueSource::EnvVariable) => Source::Environment,
             _ => continue,
         };
-        let values = matches.get_many::<String>(option.name).into_iter().flatten();
+        let values = matches
+            .get_many::<String>(option.name)
+            .into_iter()
+            .flatten();
         typed.give(option, source, values.cloned().collect());
     }
 }
@@ -168,8 +180,15 @@ fn argument(option: &'static Opt) -> Arg {
         .help(option.help)
         .help_heading(option.group.heading());
     match (option.value, option.many) {
-        ("", _) => argument.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),
-        (value, true) => argument.value_name(value).action(ArgAction::Append).value_delimiter(','),
+        ("", _) => argument
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_name("BOOL"),
+        (value, true) => argument
+            .value_name(value)
+            .action(ArgAction::Append)
+            .value_delimiter(','),
         (value, false) => argument.value_name(value),
     }
 }
@@ -185,7 +204,15 @@ mod tests {
 
     #[test]
     fn flags_are_taken_as_they_are_typed() {
-        let typed = ["bitcoin-grpc", "serve", "--threads", "many", "--allow", "control,wallet", "--insecure-listen"];
+        let typed = [
+            "bitcoin-grpc",
+            "serve",
+            "--threads",
+            "many",
+            "--allow",
+            "control,wallet",
+            "--insecure-listen",
+        ];
         let typed = Invocation::read(typed).unwrap().typed;
         assert_eq!(typed.get("threads").unwrap().values, ["many"]);
         assert_eq!(typed.get("allow").unwrap().values, ["control", "wallet"]);

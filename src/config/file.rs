@@ -24,7 +24,9 @@ pub(super) fn parse(text: &str, place: &str, typed: &mut Typed, faults: &mut Vec
     };
     for (key, value) in table {
         let outcome = match option(&key) {
-            Some(option) => values(option, value).map(|values| typed.give(option, Source::File, values)),
+            Some(option) => {
+                values(option, value).map(|values| typed.give(option, Source::File, values))
+            }
             None => Err("there is no such option".to_owned()),
         };
         if let Err(problem) = outcome {

@@ -59,7 +59,11 @@ impl Config {
             deadlines: deadlines(&mut reader),
             log: log(&mut reader),
         };
-        if reader.faults.is_empty() { Ok(config) } else { Err(Faults(reader.faults)) }
+        if reader.faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(Faults(reader.faults))
+        }
     }
 }
 
@@ -82,8 +86,15 @@ fn socket(reader: &mut Reader<'_>, home: Option<&Path>) -> PathBuf {
     let data = reader.one("datadir", directory);
     let node = reader.one("node", unix);
     if reader.was_given("node") {
-        for other in ["chain", "datadir"].into_iter().filter(|other| reader.was_given(other)).collect::<Vec<_>>() {
-            reader.fault(other, "has no meaning beside --node, which names the socket itself");
+        for other in ["chain", "datadir"]
+            .into_iter()
+            .filter(|other| reader.was_given(other))
+            .collect::<Vec<_>>()
+        {
+            reader.fault(
+                other,
+                "has no meaning beside --node, which names the socket itself",
+            );
         }
         return node.unwrap_or_default();
     }
@@ -109,13 +120,17 @@ fn fits(socket: &Path) -> Result<(), String> {
     if length <= MAX_SOCKET_PATH {
         return Ok(());
     }
-    Err(format!("is {length} bytes long; sockets' paths have at most {MAX_SOCKET_PATH}"))
+    Err(format!(
+        "is {length} bytes long; sockets' paths have at most {MAX_SOCKET_PATH}"
+    ))
 }
 
 fn server(reader: &mut Reader<'_>) -> ServerConfig {
     ServerConfig {
         listen: listen(reader),
-        threads: reader.one("threads", positive).unwrap_or(ServerConfig::THREADS),
+        threads: reader
+            .one("threads", positive)
+            .unwrap_or(ServerConfig::THREADS),
         max_connections: count(reader, "max-connections", ServerConfig::MAX_CONNECTIONS),
         keepalive: time(reader, "keepalive", KEEPALIVE),
         drain: reader.one("drain", any_time).unwrap_or(ServerConfig::DRAIN),
@@ -125,7 +140,10 @@ fn server(reader: &mut Reader<'_>) -> ServerConfig {
 fn listen(reader: &mut Reader<'_>) -> Vec<Address> {
     let insecure = reader.one("insecure-listen", switch).unwrap_or(false);
     let addresses = reader.all("listen", address);
-    for address in addresses.iter().filter(|address| !insecure && !address.is_local()) {
+    for address in addresses
+        .iter()
+        .filter(|address| !insecure && !address.is_local())
+    {
         reader.fault("listen", format!("{address} can be reached from other machines, unencrypted and by anybody; say --insecure-listen if that is meant"));
     }
     if !reader.was_given("listen") {
@@ -135,7 +153,10 @@ fn listen(reader: &mut Reader<'_>) -> Vec<Address> {
 }
 
 fn rights(reader: &mut Reader<'_>) -> Rights {
-    reader.all("allow", access).into_iter().fold(Rights::open(), Rights::grant)
+    reader
+        .all("allow", access)
+        .into_iter()
+        .fold(Rights::open(), Rights::grant)
 }
 
 fn deadlines(reader: &mut Reader<'_>) -> Deadlines {
@@ -144,9 +165,18 @@ fn deadlines(reader: &mut Reader<'_>) -> Deadlines {
         blocking: time(reader, "deadline-blocking", Deadlines::BLOCKING),
         max: time(reader, "deadline-max", Deadlines::MAX),
     };
-    for (name, deadline) in [("deadline", deadlines.usual), ("deadline-blocking", deadlines.blocking)] {
+    for (name, deadline) in [
+        ("deadline", deadlines.usual),
+        ("deadline-blocking", deadlines.blocking),
+    ] {
         if deadline > deadlines.max {
-            reader.fault(name, format!("is longer than --deadline-max, {}", humantime::format_duration(deadlines.max)));
+            reader.fault(
+                name,
+                format!(
+                    "is longer than --deadline-max, {}",
+                    humantime::format_duration(deadlines.max)
+                ),
+            );
         }
     }
     deadlines
@@ -158,14 +188,18 @@ fn limits(reader: &mut Reader<'_>, blocking_threads: usize) -> Limits {
         queue: reader.one("queue", number).unwrap_or(Limits::QUEUE),
         // More could not be under way anyway.
         in_flight_blocking: count(reader, "in-flight-blocking", blocking_threads),
-        queue_blocking: reader.one("queue-blocking", number).unwrap_or(Limits::QUEUE_BLOCKING),
+        queue_blocking: reader
+            .one("queue-blocking", number)
+            .unwrap_or(Limits::QUEUE_BLOCKING),
     }
 }
 
 fn log(reader: &mut Reader<'_>) -> LogConfig {
     LogConfig {
         form: reader.one("log", log_form).unwrap_or_default(),
-        level: reader.one("log-level", log_level).unwrap_or_else(|| LOG_LEVEL.to_owned()),
+        level: reader
+            .one("log-level", log_level)
+            .unwrap_or_else(|| LOG_LEVEL.to_owned()),
     }
 }
 
@@ -184,14 +218,20 @@ fn unix(text: &str) -> Result<PathBuf, String> {
 }
 
 fn directory(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("is no directory".to_owned()) } else { Ok(PathBuf::from(text)) }
+    if text.is_empty() {
+        Err("is no directory".to_owned())
+    } else {
+        Ok(PathBuf::from(text))
+    }
 }
 
 fn address(text: &str) -> Result<Address, String> {
     if text.starts_with("unix:") {
         return unix(text).map(Address::Unix);
     }
-    let address = text.parse().map_err(|_| "is neither IP:PORT nor unix:PATH")?;
+    let address = text
+        .parse()
+        .map_err(|_| "is neither IP:PORT nor unix:PATH")?;
     Ok(Address::Tcp(address))
 }
 
@@ -208,11 +248,13 @@ fn access(text: &str) -> Result<Access, String> {
 }
 
 fn number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "is not a number of 0 or more".to_owned())
+    text.parse()
+        .map_err(|_| "is not a number of 0 or more".to_owned())
 }
 
 fn positive(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| "is not a number of 1 or more".to_owned())
+    text.parse()
+        .map_err(|_| "is not a number of 1 or more".to_owned())
 }
 
 fn any_time(text: &str) -> Result<Duration, String> {
@@ -221,7 +263,11 @@ fn any_time(text: &str) -> Result<Duration, String> {
 
 fn some_time(text: &str) -> Result<Duration, String> {
     let time = any_time(text)?;
-    if time.is_zero() { Err("must not be zero".to_owned()) } else { Ok(time) }
+    if time.is_zero() {
+        Err("must not be zero".to_owned())
+    } else {
+        Ok(time)
+    }
 }
 
 fn switch(text: &str) -> Result<bool, String> {
@@ -241,7 +287,9 @@ fn log_form(text: &str) -> Result<LogForm, String> {
 }
 
 fn log_level(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| format!("is no filter: {error}"))
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("is no filter: {error}"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,11 @@ fn invocation(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) 
             typed.give(option(name).unwrap(), source, values);
         }
     }
-    Invocation { command: Command::Serve, typed, faults }
+    Invocation {
+        command: Command::Serve,
+        typed,
+        faults,
+    }
 }
 
 fn mean(flags: &[(&str, &str)]) -> Result<Config, Faults> {
@@ -24,19 +28,36 @@ fn mean(flags: &[(&str, &str)]) -> Result<Config, Faults> {
 }
 
 fn faults(flags: &[(&str, &str)]) -> Vec<String> {
-    mean(flags).unwrap_err().0.iter().map(ToString::to_string).collect()
+    mean(flags)
+        .unwrap_err()
+        .0
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[test]
 fn nothing_typed_is_the_default() {
     let config = mean(&[]).unwrap();
-    assert_eq!(config.node.socket, paths::default_data_directory(Path::new(HOME)).join("node.sock"));
-    assert_eq!(config.server.listen, [Address::Tcp(LISTEN.parse().unwrap())]);
+    assert_eq!(
+        config.node.socket,
+        paths::default_data_directory(Path::new(HOME)).join("node.sock")
+    );
+    assert_eq!(
+        config.server.listen,
+        [Address::Tcp(LISTEN.parse().unwrap())]
+    );
     assert_eq!(config.server.threads, ServerConfig::THREADS);
     assert_eq!(config.rights, Rights::open());
     assert_eq!(config.deadlines, Deadlines::default());
     let blocking = config.node.blocking_threads;
-    assert_eq!(config.limits, Limits { in_flight_blocking: blocking, ..Limits::default() });
+    assert_eq!(
+        config.limits,
+        Limits {
+            in_flight_blocking: blocking,
+            ..Limits::default()
+        }
+    );
 }
 
 #[test]
@@ -54,8 +75,14 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
 #[test]
 fn every_fault_is_reported_at_once_with_the_name_it_was_typed_by() {
     let file = "colour = \"red\"\nqueue = \"long\"\ndeadline = 1.5";
-    let invocation = invocation(file, &[("threads", "0")], &[("listen", "everywhere"), ("allow", "all")]);
-    let faults = Config::mean(invocation, Some(Path::new(HOME))).unwrap_err().0;
+    let invocation = invocation(
+        file,
+        &[("threads", "0")],
+        &[("listen", "everywhere"), ("allow", "all")],
+    );
+    let faults = Config::mean(invocation, Some(Path::new(HOME)))
+        .unwrap_err()
+        .0;
     let mut places: Vec<_> = faults.iter().map(|fault| fault.place.as_str()).collect();
     places.sort_unstable();
     let wanted = [
@@ -73,7 +100,13 @@ fn every_fault_is_reported_at_once_with_the_name_it_was_typed_by() {
 fn a_file_may_name_every_option_by_its_kind() {
     let file = "listen = [\"127.0.0.1:1\", \"unix:/tmp/s\"]\ninsecure-listen = true\nthreads = 2\nallow = \"control\"";
     let config = Config::mean(invocation(file, &[], &[]), Some(Path::new(HOME))).unwrap();
-    assert_eq!(config.server.listen, [Address::Tcp("127.0.0.1:1".parse().unwrap()), Address::Unix("/tmp/s".into())]);
+    assert_eq!(
+        config.server.listen,
+        [
+            Address::Tcp("127.0.0.1:1".parse().unwrap()),
+            Address::Unix("/tmp/s".into())
+        ]
+    );
     assert_eq!(config.server.threads.get(), 2);
     assert!(config.rights.hold(Access::Control));
 }
@@ -81,15 +114,27 @@ fn a_file_may_name_every_option_by_its_kind() {
 #[test]
 fn a_damaged_file_is_a_fault() {
     let invocation = invocation("queue = ", &[], &[]);
-    assert_eq!(Config::mean(invocation, Some(Path::new(HOME))).unwrap_err().0[0].place, "test.toml");
+    assert_eq!(
+        Config::mean(invocation, Some(Path::new(HOME)))
+            .unwrap_err()
+            .0[0]
+            .place,
+        "test.toml"
+    );
 }
 
 #[test]
 fn listening_beyond_this_machine_must_be_said_out_loud() {
     for address in ["0.0.0.0:50051", "[::]:50051", "192.0.2.1:50051"] {
         let refused = faults(&[("listen", address)]);
-        assert!(refused.len() == 1 && refused[0].contains("--insecure-listen"), "{refused:?}");
-        assert_eq!(faults(&[("listen", address), ("insecure-listen", "false")]).len(), 1);
+        assert!(
+            refused.len() == 1 && refused[0].contains("--insecure-listen"),
+            "{refused:?}"
+        );
+        assert_eq!(
+            faults(&[("listen", address), ("insecure-listen", "false")]).len(),
+            1
+        );
         assert!(mean(&[("listen", address), ("insecure-listen", "true")]).is_ok());
     }
     assert!(mean(&[("listen", "[::1]:0,127.0.0.2:0,unix:/tmp/s")]).is_ok());
@@ -98,8 +143,14 @@ fn listening_beyond_this_machine_must_be_said_out_loud() {
 #[test]
 fn the_socket_by_chain_directory_and_name() {
     let socket = |flags| mean(flags).unwrap().node.socket;
-    assert_eq!(socket(&[("chain", "regtest"), ("datadir", "/d")]), Path::new("/d/regtest/node.sock"));
-    assert_eq!(socket(&[("node", "unix:/x/y.sock")]), Path::new("/x/y.sock"));
+    assert_eq!(
+        socket(&[("chain", "regtest"), ("datadir", "/d")]),
+        Path::new("/d/regtest/node.sock")
+    );
+    assert_eq!(
+        socket(&[("node", "unix:/x/y.sock")]),
+        Path::new("/x/y.sock")
+    );
 }
 
 #[test]
@@ -108,7 +159,10 @@ fn a_socket_that_cannot_be_is_a_fault() {
     assert_eq!(faults(&[("node", &format!("unix:{long}"))]).len(), 1);
     assert_eq!(faults(&[("datadir", &long)]).len(), 1);
     assert_eq!(faults(&[("node", "/x/y.sock")]).len(), 1);
-    assert_eq!(faults(&[("node", "unix:/x"), ("chain", "regtest")]).len(), 1);
+    assert_eq!(
+        faults(&[("node", "unix:/x"), ("chain", "regtest")]).len(),
+        1
+    );
     assert_eq!(faults(&[("chain", "testnet3")]).len(), 1);
     assert!(Config::mean(invocation("", &[], &[]), None).is_err());
 }
@@ -122,6 +176,14 @@ fn a_default_longer_than_the_maximum_is_a_fault() {
 
 #[test]
 fn generations_are_known_by_name() {
-    assert_eq!(mean(&[("profile", "core-32")]).unwrap().node.profile.unwrap().name, "core-32");
+    assert_eq!(
+        mean(&[("profile", "core-32")])
+            .unwrap()
+            .node
+            .profile
+            .unwrap()
+            .name,
+        "core-32"
+    );
     assert!(faults(&[("profile", "core-99")])[0].contains("core-32"));
 }

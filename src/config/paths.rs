@@ -51,12 +51,19 @@ impl Chain {
 
 /// The socket of a node that uses this data directory.
 pub(super) fn socket(data: &Path, chain: Chain) -> PathBuf {
-    chain.directory().map_or_else(|| data.to_owned(), |directory| data.join(directory)).join(SOCKET)
+    chain
+        .directory()
+        .map_or_else(|| data.to_owned(), |directory| data.join(directory))
+        .join(SOCKET)
 }
 
 /// Bitcoin Core's data directory if it is not told otherwise.
 pub(super) fn default_data_directory(home: &Path) -> PathBuf {
-    if cfg!(target_os = "macos") { home.join("Library/Application Support/Bitcoin") } else { home.join(".bitcoin") }
+    if cfg!(target_os = "macos") {
+        home.join("Library/Application Support/Bitcoin")
+    } else {
+        home.join(".bitcoin")
+    }
 }
 
 #[cfg(test)]
@@ -67,8 +74,17 @@ mod tests {
     fn sockets_by_chain() {
         let data = Path::new("/d");
         assert_eq!(socket(data, Chain::Main), Path::new("/d/node.sock"));
-        assert_eq!(socket(data, Chain::Testnet4), Path::new("/d/testnet4/node.sock"));
-        assert_eq!(socket(data, Chain::Signet), Path::new("/d/signet/node.sock"));
-        assert_eq!(socket(data, Chain::Regtest), Path::new("/d/regtest/node.sock"));
+        assert_eq!(
+            socket(data, Chain::Testnet4),
+            Path::new("/d/testnet4/node.sock")
+        );
+        assert_eq!(
+            socket(data, Chain::Signet),
+            Path::new("/d/signet/node.sock")
+        );
+        assert_eq!(
+            socket(data, Chain::Regtest),
+            Path::new("/d/regtest/node.sock")
+        );
     }
 }

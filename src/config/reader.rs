@@ -18,8 +18,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The values of an option that may be repeated, each read by `parse`.
-    pub(super) fn all<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
-        let Some(given) = self.typed.get(name) else { return Vec::new() };
+    pub(super) fn all<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let Some(given) = self.typed.get(name) else {
+            return Vec::new();
+        };
         let mut values = Vec::with_capacity(given.values.len());
         for text in &given.values {
             match parse(text) {
@@ -31,7 +37,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of an option, read by `parse`. Of several the last counts.
-    pub(super) fn one<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn one<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         self.all(name, parse).pop()
     }
 
@@ -44,12 +54,15 @@ impl<'a> Reader<'a> {
     pub(super) fn fault(&mut self, name: &str, problem: impl Display) {
         match self.typed.get(name) {
             Some(given) => self.fault_of(name, given, problem),
-            None => self.faults.push(Fault::new(format!("--{name}"), problem.to_string())),
+            None => self
+                .faults
+                .push(Fault::new(format!("--{name}"), problem.to_string())),
         }
     }
 
     fn fault_of(&mut self, name: &str, given: &Given, problem: impl Display) {
-        let place = option(name).map_or_else(|| name.to_owned(), |option| given.source.name_of(option));
+        let place =
+            option(name).map_or_else(|| name.to_owned(), |option| given.source.name_of(option));
         self.faults.push(Fault::new(place, problem.to_string()));
     }
 }

@@ -44,7 +44,10 @@ pub struct Typed(BTreeMap<&'static str, Given>);
 impl Typed {
     /// Takes values over, unless a stronger source has given the option already.
     pub fn give(&mut self, option: &'static Opt, source: Source, values: Vec<String>) {
-        let weaker = self.0.get(option.name).is_none_or(|given| given.source <= source);
+        let weaker = self
+            .0
+            .get(option.name)
+            .is_none_or(|given| given.source <= source);
         if weaker {
             self.0.insert(option.name, Given { source, values });
         }

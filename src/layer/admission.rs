@@ -91,8 +91,12 @@ struct Budget {
 
 impl Budget {
     fn new(in_flight: usize, queue: usize) -> Self {
-        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        Self { places: semaphore(in_flight), seats: semaphore(queue) }
+        let semaphore =
+            |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        Self {
+            places: semaphore(in_flight),
+            seats: semaphore(queue),
+        }
     }
 
     fn seat(&self) -> Result<OwnedSemaphorePermit, CallError> {
@@ -100,12 +104,18 @@ impl Budget {
             return Err(CallError::Draining);
         }
         let seat = Arc::clone(&self.seats).try_acquire_owned();
-        seat.map_err(|_| CallError::Busy { retry_after: RETRY_AFTER })
+        seat.map_err(|_| CallError::Busy {
+            retry_after: RETRY_AFTER,
+        })
     }
 
     /// Waits for a place, first come first served.
     async fn place(self, deadline: Option<Instant>) -> Result<OwnedSemaphorePermit, CallError> {
-        let place = self.places.acquire_owned().await.map_err(|_| CallError::Draining)?;
+        let place = self
+            .places
+            .acquire_owned()
+            .await
+            .map_err(|_| CallError::Draining)?;
         // Both may have become true in the same moment; nobody waits for this answer any more.
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(CallError::DeadlineExceeded);
@@ -118,7 +128,11 @@ impl<S> Layer<S> for AdmissionLayer {
     type Service = Admission<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Admission { inner, short: self.short.clone(), blocking: self.blocking.clone() }
+        Admission {
+            inner,
+            short: self.short.clone(),
+            blocking: self.blocking.clone(),
+        }
     }
 }
 
@@ -142,9 +156,16 @@ impl<S: CallService> Service<Call> for Admission<S> {
 
     fn call(&mut self, call: Call) -> Self::Future {
         let blocking = call.method().info().blocking;
-        let budget = if blocking { &self.blocking } else { &self.short };
+        let budget = if blocking {
+            &self.blocking
+        } else {
+            &self.short
+        };
         let way = match Arc::clone(&budget.places).try_acquire_owned() {
-            Ok(place) => Way::UnderWay { call: self.inner.clone().oneshot(call), place },
+            Ok(place) => Way::UnderWay {
+                call: self.inner.clone().oneshot(call),
+                place,
+            },
             Err(_) => queue(budget, self.inner.clone(), call),
         };
         Admitted { way }
@@ -215,7 +236,9 @@ mod tests {
     use super::*;
     use crate::layer::testing::{Manual, Pending, echo_call, manual, reply, waiting_call};
 
-    const BUSY: Result<Reply, CallError> = Err(CallError::Busy { retry_after: RETRY_AFTER });
+    const BUSY: Result<Reply, CallError> = Err(CallError::Busy {
+        retry_after: RETRY_AFTER,
+    });
 
     struct Bench {
         layer: AdmissionLayer,
@@ -225,9 +248,18 @@ mod tests {
 
     fn bench(in_flight: usize, queue: usize) -> Bench {
         let (inner, calls) = manual();
-        let limits = Limits { in_flight, queue, in_flight_blocking: in_flight, queue_blocking: queue };
+        let limits = Limits {
+            in_flight,
+            queue,
+            in_flight_blocking: in_flight,
+            queue_blocking: queue,
+        };
         let layer = AdmissionLayer::new(limits);
-        Bench { service: layer.layer(inner), layer, calls }
+        Bench {
+            service: layer.layer(inner),
+            layer,
+            calls,
+        }
     }
 
     impl Bench {
@@ -326,7 +358,10 @@ mod tests {
         let queued = bench.send(echo_call("2")).await;
         bench.layer.close();
         assert_eq!(queued.await.unwrap(), Err(CallError::Draining));
-        assert_eq!(bench.send(echo_call("3")).await.await.unwrap(), Err(CallError::Draining));
+        assert_eq!(
+            bench.send(echo_call("3")).await.await.unwrap(),
+            Err(CallError::Draining)
+        );
         let (_, answer) = bench.arrived().unwrap();
         answer.send(Ok(reply())).unwrap();
         assert_eq!(running.await.unwrap(), Ok(reply()));

@@ -36,14 +36,22 @@ impl Deadlines {
 
     /// When a call that arrives `now` has to end.
     fn of(&self, call: &Call, now: Instant) -> Instant {
-        let own = if call.method().info().blocking { self.blocking } else { self.usual };
+        let own = if call.method().info().blocking {
+            self.blocking
+        } else {
+            self.usual
+        };
         call.deadline.unwrap_or(now + own).min(now + self.max)
     }
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { usual: Self::USUAL, blocking: Self::BLOCKING, max: Self::MAX }
+        Self {
+            usual: Self::USUAL,
+            blocking: Self::BLOCKING,
+            max: Self::MAX,
+        }
     }
 }
 
@@ -65,7 +73,10 @@ impl<S> Layer<S> for DeadlineLayer {
     type Service = Deadline<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Deadline { inner, deadlines: self.deadlines }
+        Deadline {
+            inner,
+            deadlines: self.deadlines,
+        }
     }
 }
 
@@ -92,7 +103,10 @@ impl<S: Service<Call, Response = Reply, Error = CallError>> Service<Call> for De
             return Early::refused(CallError::DeadlineExceeded);
         }
         call.deadline = Some(deadline);
-        Early::passed(UntilDeadline { inner: self.inner.call(call), sleep: sleep_until(deadline) })
+        Early::passed(UntilDeadline {
+            inner: self.inner.call(call),
+            sleep: sleep_until(deadline),
+        })
     }
 }
 
@@ -116,7 +130,9 @@ impl<F: Future<Output = Result<Reply, CallError>>> Future for UntilDeadline<F> {
         if let Poll::Ready(answer) = this.inner.poll(cx) {
             return Poll::Ready(answer);
         }
-        this.sleep.poll(cx).map(|()| Err(CallError::DeadlineExceeded))
+        this.sleep
+            .poll(cx)
+            .map(|()| Err(CallError::DeadlineExceeded))
     }
 }
 
@@ -129,8 +145,11 @@ mod tests {
     use tokio::sync::mpsc::UnboundedReceiver;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const DEADLINES: Deadlines =
-        Deadlines { usual: SECOND, blocking: Duration::from_secs(5), max: Duration::from_secs(9) };
+    const DEADLINES: Deadlines = Deadlines {
+        usual: SECOND,
+        blocking: Duration::from_secs(5),
+        max: Duration::from_secs(9),
+    };
 
     fn layered() -> (Deadline<Manual>, UnboundedReceiver<Pending>) {
         let (inner, calls) = manual();
@@ -141,7 +160,10 @@ mod tests {
     async fn time_to_end(call: Call) -> Duration {
         let (service, _calls) = layered();
         let start = Instant::now();
-        assert_eq!(service.oneshot(call).await, Err(CallError::DeadlineExceeded));
+        assert_eq!(
+            service.oneshot(call).await,
+            Err(CallError::DeadlineExceeded)
+        );
         start.elapsed()
     }
 
@@ -151,20 +173,29 @@ mod tests {
     }
 
     fn about(time: Duration, wanted: Duration) {
-        assert!(time >= wanted && time <= wanted + Duration::from_millis(2), "{time:?}");
+        assert!(
+            time >= wanted && time <= wanted + Duration::from_millis(2),
+            "{time:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_backend_does_not_hold_the_caller() {
         about(time_to_end(echo_call("")).await, DEADLINES.usual);
         about(time_to_end(waiting_call()).await, DEADLINES.blocking);
-        about(time_to_end(after(echo_call(""), SECOND * 3)).await, SECOND * 3);
+        about(
+            time_to_end(after(echo_call(""), SECOND * 3)).await,
+            SECOND * 3,
+        );
         about(time_to_end(after(waiting_call(), SECOND)).await, SECOND);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_gets_more_than_the_maximum() {
-        about(time_to_end(after(echo_call(""), SECOND * 999)).await, DEADLINES.max);
+        about(
+            time_to_end(after(echo_call(""), SECOND * 999)).await,
+            DEADLINES.max,
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -59,7 +59,10 @@ impl<S> Layer<S> for RightsLayer {
     type Service = RightsGate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RightsGate { inner, granted: self.granted }
+        RightsGate {
+            inner,
+            granted: self.granted,
+        }
     }
 }
 
@@ -98,12 +101,16 @@ mod tests {
     use crate::layer::testing::{call, echo};
 
     fn shutdown() -> Call {
-        call(Request::NodeStartShutdown(v1::NodeStartShutdownRequest::default()))
+        call(Request::NodeStartShutdown(
+            v1::NodeStartShutdownRequest::default(),
+        ))
     }
 
     #[test]
     fn reading_and_submitting_are_open_and_nothing_else() {
-        let open = Access::ALL.into_iter().filter(|class| Rights::open().hold(*class));
+        let open = Access::ALL
+            .into_iter()
+            .filter(|class| Rights::open().hold(*class));
         assert!(open.eq([Access::Read, Access::Submit]));
     }
 
@@ -111,7 +118,10 @@ mod tests {
     fn a_grant_adds_one_class() {
         for class in [Access::Wallet, Access::Control, Access::Lifecycle] {
             let granted = Rights::open().grant(class);
-            let held: Vec<_> = Access::ALL.into_iter().filter(|c| granted.hold(*c)).collect();
+            let held: Vec<_> = Access::ALL
+                .into_iter()
+                .filter(|c| granted.hold(*c))
+                .collect();
             assert_eq!(held, [Access::Read, Access::Submit, class]);
         }
     }
@@ -121,7 +131,13 @@ mod tests {
         let gate = RightsLayer::new(Rights::open()).layer(echo());
         let method = Method::NodeStartShutdown;
         let refused = gate.clone().oneshot(shutdown()).await;
-        assert_eq!(refused, Err(CallError::Denied { method, class: Access::Lifecycle }));
+        assert_eq!(
+            refused,
+            Err(CallError::Denied {
+                method,
+                class: Access::Lifecycle
+            })
+        );
         assert_eq!(gate.inner.calls(), 0);
     }
 

@@ -44,10 +44,19 @@ impl<S: Service<Call, Response = Reply, Error = CallError>> Service<Call> for Te
 
     fn call(&mut self, call: Call) -> Self::Future {
         let method = call.method();
-        let span = tracing::debug_span!("call", method = method.info().full_name, caller = ?call.caller);
+        let span =
+            tracing::debug_span!("call", method = method.info().full_name, caller = ?call.caller);
         let started = Instant::now();
         let inner = span.in_scope(|| self.inner.call(call));
-        Observed { inner, watch: Watch { method, started, span, ended: false } }
+        Observed {
+            inner,
+            watch: Watch {
+                method,
+                started,
+                span,
+                ended: false,
+            },
+        }
     }
 }
 
@@ -92,7 +101,9 @@ impl Watch {
             Err(error) if concerns_operator(error) => {
                 tracing::warn!(method, ?elapsed, outcome = error.reason(), "call failed");
             }
-            Err(error) => tracing::debug!(method, ?elapsed, outcome = error.reason(), "call refused"),
+            Err(error) => {
+                tracing::debug!(method, ?elapsed, outcome = error.reason(), "call refused")
+            }
         }
     }
 }
@@ -102,7 +113,12 @@ impl Drop for Watch {
         if !self.ended {
             let (method, elapsed) = (self.method.info().full_name, self.started.elapsed());
             let _entered = self.span.enter();
-            tracing::debug!(method, ?elapsed, outcome = "CANCELLED", "call given up by its caller");
+            tracing::debug!(
+                method,
+                ?elapsed,
+                outcome = "CANCELLED",
+                "call given up by its caller"
+            );
         }
     }
 }
@@ -147,7 +163,9 @@ mod tests {
         }
 
         fn at(&self, level: Level) -> tracing::subscriber::DefaultGuard {
-            let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(self.clone());
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(level)
+                .with_writer(self.clone());
             tracing::subscriber::set_default(subscriber.with_ansi(false).finish())
         }
     }
@@ -183,7 +201,11 @@ mod tests {
     async fn says_method_caller_and_outcome_but_not_the_content() {
         let log = Log::default();
         let _guard = log.at(Level::DEBUG);
-        TelemetryLayer.layer(echo()).oneshot(echo_call("a secret")).await.unwrap();
+        TelemetryLayer
+            .layer(echo())
+            .oneshot(echo_call("a secret"))
+            .await
+            .unwrap();
         let text = log.text();
         for word in ["Echo.Echo", "Local", "outcome=\"OK\"", "elapsed="] {
             assert!(text.contains(word), "{word} is not in {text}");
@@ -195,7 +217,11 @@ mod tests {
     async fn is_silent_about_ordinary_calls_at_the_usual_level() {
         let log = Log::default();
         let _guard = log.at(Level::INFO);
-        TelemetryLayer.layer(echo()).oneshot(echo_call("")).await.unwrap();
+        TelemetryLayer
+            .layer(echo())
+            .oneshot(echo_call(""))
+            .await
+            .unwrap();
         failing(CallError::DeadlineExceeded).await;
         assert_eq!(log.text(), "");
     }
@@ -206,7 +232,10 @@ mod tests {
         let _guard = log.at(Level::INFO);
         failing(CallError::NodeLost).await;
         let text = log.text();
-        assert!(text.contains("WARN") && text.contains("NODE_LOST"), "{text}");
+        assert!(
+            text.contains("WARN") && text.contains("NODE_LOST"),
+            "{text}"
+        );
     }
 
     #[tokio::test]

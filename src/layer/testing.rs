@@ -13,20 +13,30 @@ use crate::call::{Call, Caller};
 use crate::error::CallError;
 
 pub(crate) fn call(request: Request) -> Call {
-    Call { request, caller: Caller::Local, deadline: None }
+    Call {
+        request,
+        caller: Caller::Local,
+        deadline: None,
+    }
 }
 
 pub(crate) fn echo_call(text: &str) -> Call {
-    call(Request::EchoEcho(v1::EchoEchoRequest { echo: text.to_owned() }))
+    call(Request::EchoEcho(v1::EchoEchoRequest {
+        echo: text.to_owned(),
+    }))
 }
 
 /// A call of a method that waits.
 pub(crate) fn waiting_call() -> Call {
-    call(Request::MiningWaitTipChanged(v1::MiningWaitTipChangedRequest::default()))
+    call(Request::MiningWaitTipChanged(
+        v1::MiningWaitTipChangedRequest::default(),
+    ))
 }
 
 pub(crate) fn reply() -> Reply {
-    Reply::EchoEcho(v1::EchoEchoResponse { echo: "answer".to_owned() })
+    Reply::EchoEcho(v1::EchoEchoResponse {
+        echo: "answer".to_owned(),
+    })
 }
 
 /// Answers everything at once with [`reply`], and counts.
@@ -74,12 +84,21 @@ pub(crate) type Pending = (Call, oneshot::Sender<Result<Reply, CallError>>);
 
 pub(crate) fn manual() -> (Manual, mpsc::UnboundedReceiver<Pending>) {
     let (calls, received) = mpsc::unbounded_channel();
-    (Manual { calls, ready: false }, received)
+    (
+        Manual {
+            calls,
+            ready: false,
+        },
+        received,
+    )
 }
 
 impl Clone for Manual {
     fn clone(&self) -> Self {
-        Self { calls: self.calls.clone(), ready: false }
+        Self {
+            calls: self.calls.clone(),
+            ready: false,
+        }
     }
 }
 
@@ -94,7 +113,10 @@ impl Service<Call> for Manual {
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        assert!(std::mem::take(&mut self.ready), "called without being ready");
+        assert!(
+            std::mem::take(&mut self.ready),
+            "called without being ready"
+        );
         let (answer, answered) = oneshot::channel();
         self.calls.send((call, answer)).unwrap();
         Box::pin(async { answered.await.unwrap_or(Err(CallError::NodeLost)) })

@@ -56,13 +56,17 @@ mod tests {
 
     fn find_block(hash: &'static [u8]) -> Call {
         let hash = Bytes::from_static(hash);
-        call(Request::ChainFindBlock(v1::ChainFindBlockRequest { hash, ..Default::default() }))
+        call(Request::ChainFindBlock(v1::ChainFindBlockRequest {
+            hash,
+            ..Default::default()
+        }))
     }
 
     #[tokio::test]
     async fn a_short_hash_stops_here_and_names_its_field() {
         let service = ValidateLayer.layer(echo());
-        let Err(CallError::Invalid(violations)) = service.clone().oneshot(find_block(&[1; 31])).await
+        let Err(CallError::Invalid(violations)) =
+            service.clone().oneshot(find_block(&[1; 31])).await
         else {
             panic!("not refused")
         };

@@ -39,15 +39,23 @@ impl Frontend {
         &self,
         request: tonic::Request<M>,
     ) -> Result<tonic::Response<M::Response>, Status> {
-        self.answer(request).await.map(tonic::Response::new).map_err(|e| status(&e, M::METHOD))
+        self.answer(request)
+            .await
+            .map(tonic::Response::new)
+            .map_err(|e| status(&e, M::METHOD))
     }
 
     async fn answer<M: Unary>(&self, request: tonic::Request<M>) -> Result<M::Response, CallError> {
         let deadline = timeout::deadline(request.metadata())?;
         let request = request.into_inner().into_request();
-        let call = Call { request, caller: self.caller.clone(), deadline };
+        let call = Call {
+            request,
+            caller: self.caller.clone(),
+            deadline,
+        };
         let reply = self.stack.call(call).await?;
-        M::response(reply).ok_or_else(|| CallError::Internal("the reply is another method's".to_owned()))
+        M::response(reply)
+            .ok_or_else(|| CallError::Internal("the reply is another method's".to_owned()))
     }
 
     #[allow(clippy::unused_async, reason = "it will wait once streams are served")]
@@ -71,7 +79,9 @@ impl Frontend {
 
 impl fmt::Debug for Frontend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frontend").field("caller", &self.caller).finish_non_exhaustive()
+        f.debug_struct("Frontend")
+            .field("caller", &self.caller)
+            .finish_non_exhaustive()
     }
 }
 

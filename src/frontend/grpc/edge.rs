@@ -20,7 +20,9 @@ const GRPC: &[u8] = b"application/grpc";
 
 /// The service's name in a path: `a.b.C` of `/a.b.C/Method`.
 pub(super) fn service_name(path: &str) -> &str {
-    path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(service, _)| service)
+    path.strip_prefix('/')
+        .and_then(|path| path.split_once('/'))
+        .map_or("", |(service, _)| service)
 }
 
 /// The HTTP status for what is not gRPC at all.
@@ -98,7 +100,9 @@ fn replaced(response: Response<Body>, status: &Status, path: &str) -> Response<B
     let mut replaced = trailers_only(fault.status(path, status.message()));
     // Tells which compressions would have been understood.
     if let Some(accepted) = response.headers().get(ACCEPT_ENCODING) {
-        replaced.headers_mut().insert(ACCEPT_ENCODING, accepted.clone());
+        replaced
+            .headers_mut()
+            .insert(ACCEPT_ENCODING, accepted.clone());
     }
     replaced
 }
@@ -111,12 +115,23 @@ mod tests {
     use super::*;
 
     fn request(method: Method, kind: &str) -> Request<()> {
-        Request::builder().method(method).header(CONTENT_TYPE, kind).body(()).unwrap()
+        Request::builder()
+            .method(method)
+            .header(CONTENT_TYPE, kind)
+            .body(())
+            .unwrap()
     }
 
     #[test]
     fn services_of_paths() {
-        let cases = [("/a.B/C", "a.B"), ("/a.B/C/D", "a.B"), ("/", ""), ("", ""), ("/a", ""), ("*", "")];
+        let cases = [
+            ("/a.B/C", "a.B"),
+            ("/a.B/C/D", "a.B"),
+            ("/", ""),
+            ("", ""),
+            ("/a", ""),
+            ("*", ""),
+        ];
         for (path, service) in cases {
             assert_eq!(service_name(path), service, "{path}");
         }
@@ -125,8 +140,14 @@ mod tests {
     #[test]
     fn what_is_grpc_and_what_is_not() {
         assert_eq!(not_grpc(&request(Method::POST, "application/grpc")), None);
-        assert_eq!(not_grpc(&request(Method::POST, "application/grpc+proto")), None);
-        assert_eq!(not_grpc(&request(Method::GET, "application/grpc")), Some(StatusCode::METHOD_NOT_ALLOWED));
+        assert_eq!(
+            not_grpc(&request(Method::POST, "application/grpc+proto")),
+            None
+        );
+        assert_eq!(
+            not_grpc(&request(Method::GET, "application/grpc")),
+            Some(StatusCode::METHOD_NOT_ALLOWED)
+        );
         let json = not_grpc(&request(Method::POST, "application/json"));
         assert_eq!(json, Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
@@ -146,7 +167,10 @@ mod tests {
         use tonic_types::StatusExt;
         let cases = [
             (Status::out_of_range("too large"), "MESSAGE_TOO_LARGE"),
-            (Status::unimplemented("Content is compressed"), "ENCODING_NOT_SUPPORTED"),
+            (
+                Status::unimplemented("Content is compressed"),
+                "ENCODING_NOT_SUPPORTED",
+            ),
             (Status::unimplemented(""), "METHOD_UNKNOWN"),
             (Status::internal("failed to decode"), "MESSAGE_MALFORMED"),
         ];

@@ -49,7 +49,9 @@ pub struct Health {
 impl Health {
     /// Everything is NOT_SERVING at first: no node has answered yet.
     pub async fn new() -> Self {
-        let health = Self { reporter: HealthReporter::new() };
+        let health = Self {
+            reporter: HealthReporter::new(),
+        };
         health.tell(&[]).await;
         health
     }
@@ -57,8 +59,11 @@ impl Health {
     /// The service that answers from this state.
     #[must_use]
     pub fn service(&self) -> HealthService {
-        let service = tonic_health::server::HealthService::from_health_reporter(self.reporter.clone());
-        HealthService { server: HealthServer::new(service) }
+        let service =
+            tonic_health::server::HealthService::from_health_reporter(self.reporter.clone());
+        HealthService {
+            server: HealthServer::new(service),
+        }
     }
 
     /// Follows the backends' states for as long as there are any. A service is healthy if every
@@ -66,8 +71,12 @@ impl Health {
     pub async fn follow(self, states: Vec<watch::Receiver<NodeState>>) {
         let mut changes = select_all(states.iter().cloned().map(WatchStream::new));
         while changes.next().await.is_some() {
-            let told = |service: Service| states.iter().all(|state| answers(&state.borrow(), service));
-            let healthy: Vec<_> = Service::ALL.into_iter().filter(|service| told(*service)).collect();
+            let told =
+                |service: Service| states.iter().all(|state| answers(&state.borrow(), service));
+            let healthy: Vec<_> = Service::ALL
+                .into_iter()
+                .filter(|service| told(*service))
+                .collect();
             self.tell(&healthy).await;
         }
     }
@@ -89,7 +98,11 @@ impl Health {
     }
 
     async fn set(&self, name: &str, healthy: bool) {
-        let status = if healthy { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let status = if healthy {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         self.reporter.set_service_status(name, status).await;
     }
 }
@@ -102,7 +115,10 @@ fn names() -> impl Iterator<Item = &'static str> {
 fn answers(state: &NodeState, service: Service) -> bool {
     match state {
         NodeState::Ready(node) => node.services.contains(&root(service)),
-        NodeState::Connecting { .. } | NodeState::Loading | NodeState::Stuck(_) | NodeState::Stopped => false,
+        NodeState::Connecting { .. }
+        | NodeState::Loading
+        | NodeState::Stuck(_)
+        | NodeState::Stopped => false,
     }
 }
 
@@ -128,7 +144,11 @@ mod tests {
     use crate::backend::NodeInfo;
 
     fn node(services: &[Service]) -> NodeInfo {
-        NodeInfo { profile: &PROFILES[0], services: services.to_vec(), tip: None }
+        NodeInfo {
+            profile: &PROFILES[0],
+            services: services.to_vec(),
+            tip: None,
+        }
     }
 
     #[test]
@@ -142,16 +162,30 @@ mod tests {
     #[test]
     fn a_service_is_healthy_if_its_root_answers() {
         let ready = NodeState::Ready(node(&[Service::Mining, Service::Chain]));
-        let healthy: Vec<_> = Service::ALL.into_iter().filter(|s| answers(&ready, *s)).collect();
-        assert_eq!(healthy, [Service::Chain, Service::BlockTemplate, Service::Mining]);
+        let healthy: Vec<_> = Service::ALL
+            .into_iter()
+            .filter(|s| answers(&ready, *s))
+            .collect();
+        assert_eq!(
+            healthy,
+            [Service::Chain, Service::BlockTemplate, Service::Mining]
+        );
     }
 
     #[test]
     fn nothing_is_healthy_while_the_node_is_away_or_stuck() {
         let all = node(&Service::ALL);
         let away = NodeState::Connecting { last_error: None };
-        for state in [away, NodeState::Loading, NodeState::Stuck(all), NodeState::Stopped] {
-            assert!(!Service::ALL.into_iter().any(|s| answers(&state, s)), "{state:?}");
+        for state in [
+            away,
+            NodeState::Loading,
+            NodeState::Stuck(all),
+            NodeState::Stopped,
+        ] {
+            assert!(
+                !Service::ALL.into_iter().any(|s| answers(&state, s)),
+                "{state:?}"
+            );
         }
     }
 }

@@ -31,12 +31,18 @@ impl Reflection {
     /// # Errors
     /// When the descriptors that were built in do not decode.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self { v1: version(builder().build_v1()?), v1alpha: version(builder().build_v1alpha()?) })
+        Ok(Self {
+            v1: version(builder().build_v1()?),
+            v1alpha: version(builder().build_v1alpha()?),
+        })
     }
 
     /// The version whose service has that name.
     pub(super) fn find(&self, name: &str) -> Option<&Version> {
-        [&self.v1, &self.v1alpha].into_iter().find(|(known, _)| *known == name).map(|(_, version)| version)
+        [&self.v1, &self.v1alpha]
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, version)| version)
     }
 }
 
@@ -89,9 +95,21 @@ mod tests {
     #[test]
     fn both_versions_have_their_service() {
         let reflection = Reflection::new().unwrap();
-        assert!(reflection.find("grpc.reflection.v1.ServerReflection").is_some());
-        assert!(reflection.find("grpc.reflection.v1alpha.ServerReflection").is_some());
-        assert!(reflection.find("grpc.reflection.v2.ServerReflection").is_none());
+        assert!(
+            reflection
+                .find("grpc.reflection.v1.ServerReflection")
+                .is_some()
+        );
+        assert!(
+            reflection
+                .find("grpc.reflection.v1alpha.ServerReflection")
+                .is_some()
+        );
+        assert!(
+            reflection
+                .find("grpc.reflection.v2.ServerReflection")
+                .is_none()
+        );
     }
 
     #[test]
@@ -100,7 +118,11 @@ mod tests {
         let contract = set.file.iter().filter(|f| f.package() == "bitcoin.ipc.v1");
         for file in contract {
             let locations = &file.source_code_info.as_ref().unwrap().location;
-            assert!(locations.iter().any(|l| l.leading_comments.is_some()), "{}", file.name());
+            assert!(
+                locations.iter().any(|l| l.leading_comments.is_some()),
+                "{}",
+                file.name()
+            );
         }
     }
 }

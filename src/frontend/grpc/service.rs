@@ -31,13 +31,20 @@ impl Grpc {
     /// Serves calls from `stack`, and health and reflection beside.
     #[must_use]
     pub const fn new(stack: Stack, health: HealthService, reflection: Reflection) -> Self {
-        Self { stack, health, reflection }
+        Self {
+            stack,
+            health,
+            reflection,
+        }
     }
 
     /// The same for one client.
     pub(super) fn for_client(&self, caller: Caller) -> Client {
         let frontend = Frontend::new(self.stack.clone(), caller);
-        Client { contract: Contract::new(Arc::new(frontend)), grpc: self.clone() }
+        Client {
+            contract: Contract::new(Arc::new(frontend)),
+            grpc: self.clone(),
+        }
     }
 }
 
@@ -78,9 +85,13 @@ impl hyper::service::Service<Request<Incoming>> for Client {
         }
         // Shares the path's bytes with the request, which its service consumes.
         let path = request.uri().path_and_query().cloned();
-        let name = path.as_ref().map_or("", |path| edge::service_name(path.path()));
+        let name = path
+            .as_ref()
+            .map_or("", |path| edge::service_name(path.path()));
         match self.contract.call(name, request) {
-            Ok(answer) => ClientAnswer::Contract { answer: Completed::new(answer, path) },
+            Ok(answer) => ClientAnswer::Contract {
+                answer: Completed::new(answer, path),
+            },
             Err(request) => self.beside(request),
         }
     }
@@ -101,7 +112,9 @@ pin_project! {
 
 impl ClientAnswer {
     fn at_once(response: Response<Body>) -> Self {
-        Self::AtOnce { answer: ready(Ok(response)) }
+        Self::AtOnce {
+            answer: ready(Ok(response)),
+        }
     }
 }
 

@@ -47,7 +47,9 @@ const fn code(error: &CallError) -> Code {
             Code::Unavailable
         }
         CallError::AboveTip { .. } => Code::OutOfRange,
-        CallError::NodeException(_) | CallError::BadReply(_) | CallError::Internal(_) => Code::Internal,
+        CallError::NodeException(_) | CallError::BadReply(_) | CallError::Internal(_) => {
+            Code::Internal
+        }
     }
 }
 
@@ -102,7 +104,10 @@ fn method_metadata(path: &str) -> HashMap<String, String> {
 }
 
 fn field_violations(violations: &[Violation]) -> Vec<FieldViolation> {
-    violations.iter().map(|v| FieldViolation::new(&v.field, &v.description)).collect()
+    violations
+        .iter()
+        .map(|v| FieldViolation::new(&v.field, &v.description))
+        .collect()
 }
 
 /// A message that fits into a header, cut at a character's end.
@@ -130,7 +135,12 @@ pub enum RequestFault {
 
 impl RequestFault {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::UnknownMethod, Self::TooLarge, Self::Compressed, Self::Malformed];
+    pub const ALL: [Self; 4] = [
+        Self::UnknownMethod,
+        Self::TooLarge,
+        Self::Compressed,
+        Self::Malformed,
+    ];
 
     /// The reason's name in `google.rpc.ErrorInfo`.
     #[must_use]

@@ -22,14 +22,19 @@ const MAX_DIGITS: usize = 8;
 /// When the header is malformed. To guess instead would turn a client's mistake into a call that
 /// lasts longer or shorter than anybody meant.
 pub(super) fn deadline(metadata: &MetadataMap) -> Result<Option<Instant>, CallError> {
-    let Some(value) = metadata.get(HEADER) else { return Ok(None) };
+    let Some(value) = metadata.get(HEADER) else {
+        return Ok(None);
+    };
     let timeout = parse(value.as_encoded_bytes()).ok_or_else(malformed)?;
     Ok(Instant::now().checked_add(timeout))
 }
 
 fn malformed() -> CallError {
     let description = "is not 1 to 8 digits and one of H, M, S, m, u, n".to_owned();
-    CallError::Invalid(vec![Violation { field: HEADER.to_owned(), description }])
+    CallError::Invalid(vec![Violation {
+        field: HEADER.to_owned(),
+        description,
+    }])
 }
 
 fn parse(value: &[u8]) -> Option<Duration> {
@@ -38,7 +43,9 @@ fn parse(value: &[u8]) -> Option<Duration> {
         return None;
     }
     let number = digits.iter().try_fold(0_u64, |number, digit| {
-        digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
+        digit
+            .is_ascii_digit()
+            .then(|| number * 10 + u64::from(digit - b'0'))
     })?;
     match unit {
         b'H' => Some(Duration::from_secs(number * 60 * 60)),
@@ -74,7 +81,20 @@ mod tests {
 
     #[test]
     fn malformed_values() {
-        for text in ["", "S", "5", "5s", "5h", "123456789S", "-1S", "+1S", "1.5S", " 1S", "1 S", "oneS"] {
+        for text in [
+            "",
+            "S",
+            "5",
+            "5s",
+            "5h",
+            "123456789S",
+            "-1S",
+            "+1S",
+            "1.5S",
+            " 1S",
+            "1 S",
+            "oneS",
+        ] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
     }
