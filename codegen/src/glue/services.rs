@@ -6,7 +6,8 @@ use crate::contract::Form;
 use crate::names::snake;
 use crate::output::Generated;
 
-/// Writes the implementations of tonic's service traits for the crate's `Frontend`.
+/// Writes the implementations of tonic's service traits for the crate's `Frontend`, and a directory
+/// of the services by name.
 #[must_use]
 pub fn services(generated: &Generated) -> String {
     let mut out = String::from("// Generated from schema/ by codegen.\n\n");
@@ -39,5 +40,38 @@ pub fn services(generated: &Generated) -> String {
         }
         out.push_str("}\n\n");
     }
+    out + &directory(generated)
+}
+
+/// Writes `Contract`: a tonic server for every service, and the way from a name to its server.
+fn directory(generated: &Generated) -> String {
+    let names = || generated.contract.services.iter().map(|s| (s.name.as_str(), snake(&s.name)));
+    let mut out = String::from(
+        "/// The contract's services for one client.\n#[derive(Debug, Clone)]\npub(super) struct Contract {\n",
+    );
+    for (name, module) in names() {
+        let _ = writeln!(out, "    {module}: server::{module}_server::{name}Server<Frontend>,");
+    }
+    out.push_str("}\n\nimpl Contract {\n    /// Names of the services, as in the contract's paths.\n    pub(super) const NAMES: &[&str] = &[\n");
+    for (_, module) in names() {
+        let _ = writeln!(out, "        server::{module}_server::SERVICE_NAME,");
+    }
+    out.push_str(
+        "    ];\n\n    pub(super) fn new(frontend: Arc<Frontend>) -> Self {\n        Self {\n",
+    );
+    for (name, module) in names() {
+        let _ = writeln!(
+            out,
+            "            {module}: server::{module}_server::{name}Server::from_arc(Arc::clone(&frontend))\n                .max_decoding_message_size(MAX_REQUEST)\n                .max_encoding_message_size(MAX_REPLY),"
+        );
+    }
+    out.push_str("        }\n    }\n\n    /// Hands a request to the service of that name; gives it back if there is none.\n    pub(super) fn call<B>(&self, service: &str, request: http::Request<B>) -> Result<HttpAnswer, http::Request<B>>\n    where\n        B: http_body::Body + Send + 'static,\n        B::Error: Into<tonic::codegen::StdError> + Send + 'static,\n    {\n        match service {\n");
+    for (_, module) in names() {
+        let _ = writeln!(
+            out,
+            "            server::{module}_server::SERVICE_NAME => Ok(self.{module}.clone().call(request)),"
+        );
+    }
+    out.push_str("            _ => Err(request),\n        }\n    }\n}\n");
     out
 }

@@ -1,0 +1,159 @@
+//! `bitcoin-grpc check`: what is there, and what of it can be called.
+
+use std::fmt::Write;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use bitcoin_grpc_contract::{Form, Method, Needs, Profile, Service, Slot};
+
+use super::AppError;
+use super::watch::tip;
+use crate::backend::NodeInfo;
+use crate::backend::ipc::{IpcConfig, probe};
+use crate::config::Config;
+use crate::layer::rights::Rights;
+use crate::output::say;
+
+/// Connects to the configured node and says what was found.
+pub(super) async fn check(config: &Config) -> Result<(), AppError> {
+    let node = found(&config.node).await?;
+    say(report(&node, config));
+    Ok(())
+}
+
+async fn found(config: &IpcConfig) -> Result<NodeInfo, AppError> {
+    probe(config)
+        .await
+        .map_err(|error| AppError::NoNode { error, advice: advice(&config.socket).to_owned() })
+}
+
+/// What to look at if nothing answers at a socket.
+pub(super) fn advice(socket: &Path) -> &'static str {
+    match std::fs::metadata(socket) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => NOT_ALLOWED,
+        Err(_) => NO_SOCKET,
+        Ok(found) if !found.file_type().is_socket() => NOT_A_SOCKET,
+        Ok(_) => match std::os::unix::net::UnixStream::connect(socket) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => NOT_ALLOWED,
+            Err(_) => NOBODY_LISTENS,
+            Ok(_) => NOT_UNDERSTOOD,
+        },
+    }
+}
+
+const NO_SOCKET: &str = "There is no such socket. Is the node running, with -ipcbind=unix? `bitcoin -m node -ipcbind=unix` \
+starts one; a plain bitcoind has no IPC. Is it on that chain (--chain) and in that data directory (--datadir)?";
+const NOT_ALLOWED: &str = "The socket may not be opened. Only the user that runs the node may; run bitcoin-grpc as that user.";
+const NOT_A_SOCKET: &str = "That is not a socket. --node names the node's socket, usually node.sock in its data directory.";
+const NOBODY_LISTENS: &str = "The socket is there, but nobody listens on it: the node has probably ended without removing it.";
+const NOT_UNDERSTOOD: &str = "Something listens there, but it does not answer as a known Bitcoin Core does. If it is one, \
+--profile names its generation.";
+
+fn report(node: &NodeInfo, config: &Config) -> String {
+    let mut out = format!("node      unix:{}\n", config.node.socket.display());
+    let _ = writeln!(out, "profile   {} ({})", node.profile.name, node.profile.title);
+    let _ = writeln!(out, "tip       {}\n", tip(node));
+    for service in Service::ALL {
+        out += &service_report(node, service, config.rights);
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn service_report(node: &NodeInfo, service: Service, rights: Rights) -> String {
+    let methods: Vec<_> = Method::ALL.into_iter().filter(|m| m.info().service == service).collect();
+    let barriers = methods.iter().map(|method| (barrier(node, *method, rights), *method));
+    let (able, unable): (Vec<_>, Vec<_>) = barriers.partition(|(barrier, _)| barrier.is_none());
+    let mut out = format!(
+        "{:<14}{:>3} of {} methods can be called\n",
+        service.name(),
+        able.len(),
+        methods.len()
+    );
+    let mut unable: Vec<_> =
+        unable.into_iter().filter_map(|(why, method)| Some((why?, method))).collect();
+    unable.sort_by_key(|(why, _)| *why);
+    for same in unable.chunk_by(|(first, _), (second, _)| first == second) {
+        let names: Vec<_> = same.iter().map(|(_, method)| method.info().name).collect();
+        let _ = writeln!(out, "  {}: {}", same[0].0.text(node.profile), names.join(", "));
+    }
+    out
+}
+
+/// Why a method cannot be called, the most fundamental reason first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Barrier {
+    NoInterface,
+    Absent,
+    Differs(&'static str),
+    NotServed,
+    Denied(&'static str),
+}
+
+impl Barrier {
+    fn text(self, profile: &Profile) -> String {
+        match self {
+            Self::NoInterface => "the node does not offer this interface".to_owned(),
+            Self::Absent => format!("not in {}", profile.name),
+            Self::Differs(why) => format!("differs in {}: {why}", profile.name),
+            Self::NotServed => "passes a callback or an object, not served yet".to_owned(),
+            Self::Denied(class) => format!("needs --allow {class}"),
+        }
+    }
+}
+
+fn barrier(node: &NodeInfo, method: Method, rights: Rights) -> Option<Barrier> {
+    let info = method.info();
+    if node.profile.interface(info.interface_id).is_none() {
+        return Some(Barrier::NoInterface);
+    }
+    match node.profile.slot(method) {
+        Slot::Absent => return Some(Barrier::Absent),
+        Slot::Differs(why) => return Some(Barrier::Differs(why)),
+        Slot::Callable(_) => {}
+    }
+    if info.form != Form::Unary || info.needs != Needs::Nothing {
+        return Some(Barrier::NotServed);
+    }
+    if !node.services.contains(&info.service) {
+        return Some(Barrier::NoInterface);
+    }
+    (!rights.hold(info.access)).then(|| Barrier::Denied(info.access.name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(profile: &str, services: &[Service]) -> NodeInfo {
+        let profile = Profile::by_name(profile).unwrap();
+        NodeInfo { profile, services: services.to_vec(), tip: Some((7, [0xab; 32])) }
+    }
+
+    #[test]
+    fn counts_what_can_be_called_and_says_why_the_rest_cannot() {
+        let report =
+            service_report(&node("core-32", &[Service::Echo]), Service::Echo, Rights::open());
+        assert_eq!(report, "Echo            1 of 1 methods can be called\n");
+        let report =
+            service_report(&node("core-32", &[Service::Rpc]), Service::Rpc, Rights::open());
+        assert!(report.contains("0 of 1") && report.contains("--allow control"), "{report}");
+        let report = service_report(&node("core-32", &[]), Service::Chain, Rights::open());
+        assert!(report.contains("does not offer this interface: GetHeight"), "{report}");
+    }
+
+    #[test]
+    fn advice_by_what_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("node.sock");
+        assert_eq!(advice(&path), NO_SOCKET);
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(advice(&path), NOT_A_SOCKET);
+        std::fs::remove_file(&path).unwrap();
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert_eq!(advice(&path), NOT_UNDERSTOOD);
+        drop(listener);
+        assert_eq!(advice(&path), NOBODY_LISTENS);
+    }
+}

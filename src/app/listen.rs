@@ -1,0 +1,188 @@
+//! Where clients come in.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::call::Caller;
+
+/// Only its owner may open a socket of ours, as with the node's.
+const SOCKET_MODE: u32 = 0o600;
+
+/// A place to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// An IP address and a port; port 0 lets the system choose.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// Whether only processes of this machine can come in there.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A listener. A unix socket's file goes with it.
+#[derive(Debug)]
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
+/// A client that came in, not yet bound to a thread's event loop.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Tcp(std::net::TcpStream, Caller),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Listener {
+    /// Must be called inside a runtime.
+    pub(super) async fn bind(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
+            Address::Unix(path) => {
+                remove_abandoned(path);
+                let listener = UnixListener::bind(path)?;
+                let file = SocketFile(path.clone());
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
+                Ok(Self::Unix(listener, file))
+            }
+        }
+    }
+
+    /// Where it listens, with the port that the system chose.
+    pub(super) fn address(&self) -> io::Result<Address> {
+        match self {
+            Self::Tcp(listener) => Ok(Address::Tcp(listener.local_addr()?)),
+            Self::Unix(_, file) => Ok(Address::Unix(file.0.clone())),
+        }
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<Incoming> {
+        match self {
+            Self::Tcp(listener) => tcp(listener.accept().await?),
+            Self::Unix(listener, _) => Ok(Incoming::Unix(listener.accept().await?.0.into_std()?)),
+        }
+    }
+}
+
+fn tcp((stream, peer): (TcpStream, SocketAddr)) -> io::Result<Incoming> {
+    // Otherwise a reply waits up to 40 ms for the client's acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    Ok(Incoming::Tcp(stream.into_std()?, caller(peer.ip())))
+}
+
+fn caller(ip: IpAddr) -> Caller {
+    let ip = ip.to_canonical();
+    if ip.is_loopback() { Caller::Local } else { Caller::Remote(Arc::from(ip.to_string())) }
+}
+
+/// A socket's file that nobody listens on any more would keep us from listening.
+fn remove_abandoned(path: &Path) {
+    let connected = std::os::unix::net::UnixStream::connect(path);
+    if connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Removes the file when it is dropped.
+#[derive(Debug)]
+pub(super) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Incoming {
+    /// Binds the connection to the event loop of this thread.
+    pub(super) fn here(self) -> io::Result<(Connection, Caller)> {
+        match self {
+            Self::Tcp(stream, caller) => {
+                Ok((Connection::Tcp(TcpStream::from_std(stream)?), caller))
+            }
+            Self::Unix(stream) => {
+                Ok((Connection::Unix(UnixStream::from_std(stream)?), Caller::Local))
+            }
+        }
+    }
+}
+
+/// A client's connection on its thread.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Connection {
+    /// Waits until the client has sent something.
+    pub(super) async fn first_byte(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.readable().await,
+            Self::Unix(stream) => stream.readable().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_and_unix_are_local_and_nothing_else() {
+        for (text, local) in [
+            ("127.0.0.1:1", true),
+            ("127.9.9.9:1", true),
+            ("[::1]:1", true),
+            ("0.0.0.0:1", false),
+            ("[::]:1", false),
+            ("192.0.2.1:1", false),
+        ] {
+            assert_eq!(Address::Tcp(text.parse().unwrap()).is_local(), local, "{text}");
+        }
+        assert!(Address::Unix("/tmp/x".into()).is_local());
+    }
+
+    #[test]
+    fn callers_by_address() {
+        assert_eq!(caller("127.0.0.1".parse().unwrap()), Caller::Local);
+        assert_eq!(caller("::ffff:127.0.0.1".parse().unwrap()), Caller::Local);
+        assert_eq!(caller("192.0.2.7".parse().unwrap()), Caller::Remote(Arc::from("192.0.2.7")));
+    }
+
+    #[tokio::test]
+    async fn an_abandoned_socket_is_replaced_a_used_one_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let address = Address::Unix(directory.path().join("s"));
+        drop(std::os::unix::net::UnixListener::bind(directory.path().join("s")).unwrap());
+        let listener = Listener::bind(&address).await.unwrap();
+        let second = Listener::bind(&address).await.unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+        drop(listener);
+        assert!(!directory.path().join("s").exists());
+    }
+}

@@ -1,0 +1,61 @@
+//! Runs the program: one function for each command.
+
+pub mod check;
+pub mod demo;
+pub mod listen;
+pub mod logging;
+pub mod serve;
+pub mod server;
+mod signals;
+mod watch;
+pub mod worker;
+
+use std::io;
+
+use crate::config::{Command, Config};
+use crate::error::CallError;
+
+/// Why a command ends without success.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The system refuses something that every run needs.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+    /// The server does not start or ends by itself.
+    #[error(transparent)]
+    Server(#[from] server::ServerError),
+    /// `check` reached no node. The text says what to look at.
+    #[error("{error}\n{advice}")]
+    NoNode {
+        /// What the backend said.
+        error: CallError,
+        /// What to do about it.
+        advice: String,
+    },
+    /// The embedded node does not start.
+    #[error("the embedded node does not start: {0}")]
+    Node(String),
+}
+
+impl AppError {
+    fn node(why: impl std::fmt::Display) -> Self {
+        Self::Node(why.to_string())
+    }
+}
+
+/// Carries a command out, until it is done or the program is told to stop.
+///
+/// # Errors
+/// When it ends without success.
+pub fn run(command: Command, config: Config) -> Result<(), AppError> {
+    logging::start(&config.log);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // `probe` and workers put what belongs to a connection on the thread they are on.
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        match command {
+            Command::Serve => serve::serve(config).await,
+            Command::Check => check::check(&config).await,
+            Command::Demo => demo::demo(config).await,
+        }
+    })
+}

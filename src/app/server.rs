@@ -1,0 +1,188 @@
+//! Listeners and workers together: the thread that calls [`Server::run`] takes connections in and
+//! deals them to the workers in turn.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::select_all;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::listen::{Address, Incoming, Listener};
+use super::worker::{self, Shared, Starter, Worker};
+use crate::backend::NodeState;
+use crate::frontend::grpc::health::Health;
+use crate::frontend::grpc::reflection::Reflection;
+
+/// Pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// What the server is set to.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Where it listens.
+    pub listen: Vec<Address>,
+    /// Workers; each has a thread and a connection to the node of its own.
+    pub threads: NonZeroUsize,
+    /// Connections of clients that may be open. Further ones wait until one closes.
+    pub max_connections: usize,
+    /// How often silent connections are pinged.
+    pub keepalive: Duration,
+    /// How long calls may go on after the server was told to stop.
+    pub drain: Duration,
+}
+
+impl ServerConfig {
+    /// One thread serves what a node can answer; see the measurements in the documentation.
+    pub const THREADS: NonZeroUsize = NonZeroUsize::MIN;
+    /// Below the usual limit of 1024 file descriptors, with room for the node's connections.
+    pub const MAX_CONNECTIONS: usize = 900;
+    /// Shorter than the 30 s after which orchestrators usually end a program by force.
+    pub const DRAIN: Duration = Duration::from_secs(10);
+}
+
+/// Why a server does not start or ends by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: Address,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A worker does not start.
+    #[error("cannot start a worker: {0}")]
+    Worker(io::Error),
+    /// A worker ended without being told to.
+    #[error("a worker ended by itself, which is a fault of bitcoin-grpc")]
+    WorkerEnded,
+    /// The built-in descriptors do not decode.
+    #[error("the built-in descriptors are damaged: {0}")]
+    Descriptors(#[from] tonic_reflection::server::Error),
+}
+
+/// A server that listens and has its workers, and takes clients once it runs.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<Listener>,
+    workers: Vec<Worker>,
+    health: Health,
+    drain: watch::Sender<bool>,
+    places: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Binds the addresses and starts the workers, each with a backend of its own.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on or a worker does not start.
+    pub async fn start(config: &ServerConfig, starter: Starter) -> Result<Self, ServerError> {
+        let listeners = bind(&config.listen).await?;
+        let health = Health::new().await;
+        let (drain, draining) = watch::channel(false);
+        let shared = Shared {
+            starter,
+            health: health.service(),
+            reflection: Reflection::new()?,
+            keepalive: config.keepalive,
+            drain_limit: config.drain,
+            drain: draining,
+        };
+        let workers = start_workers(config.threads, &shared).await.map_err(ServerError::Worker)?;
+        let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
+        Ok(Self { listeners, workers, health, drain, places })
+    }
+
+    /// Where it listens, with the ports that the system chose.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Address> {
+        self.listeners.iter().filter_map(|listener| listener.address().ok()).collect()
+    }
+
+    /// State of the node as each worker sees it.
+    #[must_use]
+    pub fn states(&self) -> Vec<watch::Receiver<NodeState>> {
+        self.workers.iter().map(|worker| worker.state.clone()).collect()
+    }
+
+    /// Serves until `stop` resolves, then lets calls end and stops.
+    ///
+    /// # Errors
+    /// When a worker ends by itself.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let following = tokio::spawn(self.health.clone().follow(self.states()));
+        let outcome = tokio::select! {
+            () = stop => Ok(()),
+            () = accept_all(&self.listeners, &self.workers, &self.places) => Ok(()),
+            () = any_ended(&self.workers) => Err(ServerError::WorkerEnded),
+        };
+        following.abort();
+        self.stop().await;
+        outcome
+    }
+
+    /// Closes the doors, says so, and waits for the workers.
+    async fn stop(self) {
+        drop(self.listeners);
+        self.health.close().await;
+        self.drain.send_replace(true);
+        for worker in &self.workers {
+            worker.ended().await;
+        }
+    }
+}
+
+async fn bind(addresses: &[Address]) -> Result<Vec<Listener>, ServerError> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let bound = Listener::bind(address).await;
+        listeners
+            .push(bound.map_err(|error| ServerError::Listen { address: address.clone(), error })?);
+    }
+    Ok(listeners)
+}
+
+async fn start_workers(count: NonZeroUsize, shared: &Shared) -> io::Result<Vec<Worker>> {
+    let mut workers = Vec::with_capacity(count.get());
+    for index in 0..count.get() {
+        workers.push(worker::start(index, shared.clone()).await?);
+    }
+    Ok(workers)
+}
+
+async fn any_ended(workers: &[Worker]) {
+    select_all(workers.iter().map(|worker| Box::pin(worker.ended()))).await;
+}
+
+/// Takes clients in on every listener, for ever, and deals them to the workers in turn.
+async fn accept_all(listeners: &[Listener], workers: &[Worker], places: &Arc<Semaphore>) {
+    let mut next = workers.iter().cycle();
+    while let (Some(worker), Some((client, place))) = (next.next(), accept(listeners, places).await)
+    {
+        // A worker that ended ends the server, which the caller sees to.
+        let _ = worker.clients.send((client, place)).await;
+    }
+}
+
+/// The next client; `None` if there never will be one.
+async fn accept(
+    listeners: &[Listener],
+    places: &Arc<Semaphore>,
+) -> Option<(Incoming, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    loop {
+        if listeners.is_empty() {
+            return None;
+        }
+        match select_all(listeners.iter().map(|listener| Box::pin(listener.accept()))).await.0 {
+            Ok(client) => return Some((client, place)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot take a client in");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}

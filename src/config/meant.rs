@@ -1,0 +1,263 @@
+//! What is meant: every subsystem's part, checked, with defaults filled in.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bitcoin_grpc_contract::{Access, PROFILES, Profile};
+use tracing_subscriber::EnvFilter;
+
+use super::cli::Invocation;
+use super::fault::Faults;
+use super::paths::{self, Chain, MAX_SOCKET_PATH};
+use super::reader::Reader;
+use crate::app::listen::Address;
+use crate::app::logging::{LogConfig, LogForm};
+use crate::app::server::ServerConfig;
+use crate::backend::ipc::IpcConfig;
+use crate::frontend::grpc::limits::KEEPALIVE;
+use crate::layer::admission::Limits;
+use crate::layer::deadline::Deadlines;
+use crate::layer::rights::Rights;
+
+/// Where clients come in unless told otherwise: on this machine only, on gRPC's customary port.
+pub const LISTEN: &str = "127.0.0.1:50051";
+
+/// The level of the log unless told otherwise.
+pub const LOG_LEVEL: &str = "info";
+
+/// A configuration without faults.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach the node.
+    pub node: IpcConfig,
+    /// Listeners and workers.
+    pub server: ServerConfig,
+    /// What callers may do.
+    pub rights: Rights,
+    /// For how long calls may take.
+    pub deadlines: Deadlines,
+    /// How many calls may be under way and wait.
+    pub limits: Limits,
+    /// Form and level of the log.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Finds out what is meant by what was typed. `home` is the user's home directory, if known.
+    ///
+    /// # Errors
+    /// With everything that is wrong, those of the file included.
+    pub fn mean(invocation: Invocation, home: Option<&Path>) -> Result<Self, Faults> {
+        let mut reader = Reader::new(&invocation.typed, invocation.faults);
+        let node = node(&mut reader, home);
+        let config = Self {
+            limits: limits(&mut reader, node.blocking_threads),
+            node,
+            server: server(&mut reader),
+            rights: rights(&mut reader),
+            deadlines: deadlines(&mut reader),
+            log: log(&mut reader),
+        };
+        if reader.faults.is_empty() { Ok(config) } else { Err(Faults(reader.faults)) }
+    }
+}
+
+fn node(reader: &mut Reader<'_>, home: Option<&Path>) -> IpcConfig {
+    let usual = IpcConfig::default();
+    IpcConfig {
+        socket: socket(reader, home),
+        profile: reader.one("profile", profile),
+        connections: count(reader, "connections", usual.connections),
+        read_threads: count(reader, "read-threads", usual.read_threads),
+        blocking_threads: count(reader, "blocking-threads", usual.blocking_threads),
+        big_reads: count(reader, "big-reads", usual.big_reads),
+        queue: count(reader, "node-queue", usual.queue),
+        ..usual
+    }
+}
+
+fn socket(reader: &mut Reader<'_>, home: Option<&Path>) -> PathBuf {
+    let chain = reader.one("chain", Chain::parse).unwrap_or_default();
+    let data = reader.one("datadir", directory);
+    let node = reader.one("node", unix);
+    if reader.was_given("node") {
+        for other in ["chain", "datadir"]
+            .into_iter()
+            .filter(|other| reader.was_given(other))
+            .collect::<Vec<_>>()
+        {
+            reader.fault(other, "has no meaning beside --node, which names the socket itself");
+        }
+        return node.unwrap_or_default();
+    }
+    let data = data.or_else(|| home.map(paths::default_data_directory));
+    match data.map(|data| paths::socket(&data, chain)) {
+        Some(socket) => checked_socket(reader, socket),
+        None => {
+            reader.fault("node", "is needed: the home directory is unknown");
+            PathBuf::new()
+        }
+    }
+}
+
+fn checked_socket(reader: &mut Reader<'_>, socket: PathBuf) -> PathBuf {
+    if let Err(problem) = fits(&socket) {
+        reader.fault("datadir", format!("makes a socket path that {problem}"));
+    }
+    socket
+}
+
+fn fits(socket: &Path) -> Result<(), String> {
+    let length = socket.as_os_str().len();
+    if length <= MAX_SOCKET_PATH {
+        return Ok(());
+    }
+    Err(format!("is {length} bytes long; sockets' paths have at most {MAX_SOCKET_PATH}"))
+}
+
+fn server(reader: &mut Reader<'_>) -> ServerConfig {
+    ServerConfig {
+        listen: listen(reader),
+        threads: reader.one("threads", positive).unwrap_or(ServerConfig::THREADS),
+        max_connections: count(reader, "max-connections", ServerConfig::MAX_CONNECTIONS),
+        keepalive: time(reader, "keepalive", KEEPALIVE),
+        drain: reader.one("drain", any_time).unwrap_or(ServerConfig::DRAIN),
+    }
+}
+
+fn listen(reader: &mut Reader<'_>) -> Vec<Address> {
+    let insecure = reader.one("insecure-listen", switch).unwrap_or(false);
+    let addresses = reader.all("listen", address);
+    for address in addresses.iter().filter(|address| !insecure && !address.is_local()) {
+        reader.fault("listen", format!("{address} can be reached from other machines, unencrypted and by anybody; say --insecure-listen if that is meant"));
+    }
+    if !reader.was_given("listen") {
+        return address(LISTEN).into_iter().collect();
+    }
+    addresses
+}
+
+fn rights(reader: &mut Reader<'_>) -> Rights {
+    reader.all("allow", access).into_iter().fold(Rights::open(), Rights::grant)
+}
+
+fn deadlines(reader: &mut Reader<'_>) -> Deadlines {
+    let deadlines = Deadlines {
+        usual: time(reader, "deadline", Deadlines::USUAL),
+        blocking: time(reader, "deadline-blocking", Deadlines::BLOCKING),
+        max: time(reader, "deadline-max", Deadlines::MAX),
+    };
+    for (name, deadline) in
+        [("deadline", deadlines.usual), ("deadline-blocking", deadlines.blocking)]
+    {
+        if deadline > deadlines.max {
+            reader.fault(
+                name,
+                format!(
+                    "is longer than --deadline-max, {}",
+                    humantime::format_duration(deadlines.max)
+                ),
+            );
+        }
+    }
+    deadlines
+}
+
+fn limits(reader: &mut Reader<'_>, blocking_threads: usize) -> Limits {
+    Limits {
+        in_flight: count(reader, "in-flight", Limits::IN_FLIGHT),
+        queue: reader.one("queue", number).unwrap_or(Limits::QUEUE),
+        // More could not be under way anyway.
+        in_flight_blocking: count(reader, "in-flight-blocking", blocking_threads),
+        queue_blocking: reader.one("queue-blocking", number).unwrap_or(Limits::QUEUE_BLOCKING),
+    }
+}
+
+fn log(reader: &mut Reader<'_>) -> LogConfig {
+    LogConfig {
+        form: reader.one("log", log_form).unwrap_or_default(),
+        level: reader.one("log-level", log_level).unwrap_or_else(|| LOG_LEVEL.to_owned()),
+    }
+}
+
+fn count(reader: &mut Reader<'_>, name: &str, usual: usize) -> usize {
+    reader.one(name, positive).map_or(usual, NonZeroUsize::get)
+}
+
+fn time(reader: &mut Reader<'_>, name: &str, usual: Duration) -> Duration {
+    reader.one(name, some_time).unwrap_or(usual)
+}
+
+fn unix(text: &str) -> Result<PathBuf, String> {
+    let path = text.strip_prefix("unix:").filter(|path| !path.is_empty());
+    let path = PathBuf::from(path.ok_or("is not of the form unix:PATH")?);
+    fits(&path).map(|()| path)
+}
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("is no directory".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    if text.starts_with("unix:") {
+        return unix(text).map(Address::Unix);
+    }
+    let address = text.parse().map_err(|_| "is neither IP:PORT nor unix:PATH")?;
+    Ok(Address::Tcp(address))
+}
+
+fn profile(text: &str) -> Result<&'static Profile, String> {
+    Profile::by_name(text).ok_or_else(|| {
+        let names: Vec<_> = PROFILES.iter().map(|profile| profile.name).collect();
+        format!("is no known generation; those are {}", names.join(", "))
+    })
+}
+
+fn access(text: &str) -> Result<Access, String> {
+    let class = Access::ALL.into_iter().find(|class| class.name() == text);
+    class.ok_or_else(|| format!("is none of {}", Access::ALL.map(Access::name).join(", ")))
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "is not a number of 0 or more".to_owned())
+}
+
+fn positive(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "is not a number of 1 or more".to_owned())
+}
+
+fn any_time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "is no time such as 500ms, 30s or 15m".to_owned())
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    let time = any_time(text)?;
+    if time.is_zero() { Err("must not be zero".to_owned()) } else { Ok(time) }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        _ => Err("is neither true nor false".to_owned()),
+    }
+}
+
+fn log_form(text: &str) -> Result<LogForm, String> {
+    match text {
+        "human" => Ok(LogForm::Human),
+        "json" => Ok(LogForm::Json),
+        _ => Err("is neither human nor json".to_owned()),
+    }
+}
+
+fn log_level(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("is no filter: {error}"))
+}
+
+#[cfg(test)]
+#[path = "meant_tests.rs"]
+mod tests;

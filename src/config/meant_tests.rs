@@ -1,0 +1,140 @@
+use super::*;
+use crate::config::cli::Command;
+use crate::config::file;
+use crate::config::options::option;
+use crate::config::typed::{Source, Typed};
+
+const HOME: &str = "/home/satoshi";
+
+/// An invocation with options from a file's text, the environment and flags.
+fn invocation(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Invocation {
+    let (mut typed, mut faults) = (Typed::default(), Vec::new());
+    file::parse(file, "test.toml", &mut typed, &mut faults);
+    for (source, values) in [(Source::Environment, environment), (Source::Flag, flags)] {
+        for (name, value) in values {
+            let values = value.split(',').map(str::to_owned).collect();
+            typed.give(option(name).unwrap(), source, values);
+        }
+    }
+    Invocation { command: Command::Serve, typed, faults }
+}
+
+fn mean(flags: &[(&str, &str)]) -> Result<Config, Faults> {
+    Config::mean(invocation("", &[], flags), Some(Path::new(HOME)))
+}
+
+fn faults(flags: &[(&str, &str)]) -> Vec<String> {
+    mean(flags).unwrap_err().0.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn nothing_typed_is_the_default() {
+    let config = mean(&[]).unwrap();
+    assert_eq!(
+        config.node.socket,
+        paths::default_data_directory(Path::new(HOME)).join("node.sock")
+    );
+    assert_eq!(config.server.listen, [Address::Tcp(LISTEN.parse().unwrap())]);
+    assert_eq!(config.server.threads, ServerConfig::THREADS);
+    assert_eq!(config.rights, Rights::open());
+    assert_eq!(config.deadlines, Deadlines::default());
+    let blocking = config.node.blocking_threads;
+    assert_eq!(config.limits, Limits { in_flight_blocking: blocking, ..Limits::default() });
+}
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
+    let file = "queue = 1\nin-flight = 1\ndeadline = \"1s\"";
+    let environment = [("queue", "2"), ("in-flight", "2")];
+    let invocation = invocation(file, &environment, &[("queue", "3")]);
+    let config = Config::mean(invocation, None.or(Some(Path::new(HOME)))).unwrap();
+    assert_eq!(config.limits.queue, 3);
+    assert_eq!(config.limits.in_flight, 2);
+    assert_eq!(config.deadlines.usual, Duration::from_secs(1));
+    assert_eq!(config.limits.queue_blocking, Limits::QUEUE_BLOCKING);
+}
+
+#[test]
+fn every_fault_is_reported_at_once_with_the_name_it_was_typed_by() {
+    let file = "colour = \"red\"\nqueue = \"long\"\ndeadline = 1.5";
+    let invocation =
+        invocation(file, &[("threads", "0")], &[("listen", "everywhere"), ("allow", "all")]);
+    let faults = Config::mean(invocation, Some(Path::new(HOME))).unwrap_err().0;
+    let mut places: Vec<_> = faults.iter().map(|fault| fault.place.as_str()).collect();
+    places.sort_unstable();
+    let wanted = [
+        "--allow",
+        "--listen",
+        "BITCOIN_GRPC_THREADS",
+        "colour (in test.toml)",
+        "deadline (in test.toml)",
+        "queue (in the file)",
+    ];
+    assert_eq!(places, wanted);
+}
+
+#[test]
+fn a_file_may_name_every_option_by_its_kind() {
+    let file = "listen = [\"127.0.0.1:1\", \"unix:/tmp/s\"]\ninsecure-listen = true\nthreads = 2\nallow = \"control\"";
+    let config = Config::mean(invocation(file, &[], &[]), Some(Path::new(HOME))).unwrap();
+    assert_eq!(
+        config.server.listen,
+        [Address::Tcp("127.0.0.1:1".parse().unwrap()), Address::Unix("/tmp/s".into())]
+    );
+    assert_eq!(config.server.threads.get(), 2);
+    assert!(config.rights.hold(Access::Control));
+}
+
+#[test]
+fn a_damaged_file_is_a_fault() {
+    let invocation = invocation("queue = ", &[], &[]);
+    assert_eq!(
+        Config::mean(invocation, Some(Path::new(HOME))).unwrap_err().0[0].place,
+        "test.toml"
+    );
+}
+
+#[test]
+fn listening_beyond_this_machine_must_be_said_out_loud() {
+    for address in ["0.0.0.0:50051", "[::]:50051", "192.0.2.1:50051"] {
+        let refused = faults(&[("listen", address)]);
+        assert!(refused.len() == 1 && refused[0].contains("--insecure-listen"), "{refused:?}");
+        assert_eq!(faults(&[("listen", address), ("insecure-listen", "false")]).len(), 1);
+        assert!(mean(&[("listen", address), ("insecure-listen", "true")]).is_ok());
+    }
+    assert!(mean(&[("listen", "[::1]:0,127.0.0.2:0,unix:/tmp/s")]).is_ok());
+}
+
+#[test]
+fn the_socket_by_chain_directory_and_name() {
+    let socket = |flags| mean(flags).unwrap().node.socket;
+    assert_eq!(
+        socket(&[("chain", "regtest"), ("datadir", "/d")]),
+        Path::new("/d/regtest/node.sock")
+    );
+    assert_eq!(socket(&[("node", "unix:/x/y.sock")]), Path::new("/x/y.sock"));
+}
+
+#[test]
+fn a_socket_that_cannot_be_is_a_fault() {
+    let long = format!("/{}", "x".repeat(MAX_SOCKET_PATH));
+    assert_eq!(faults(&[("node", &format!("unix:{long}"))]).len(), 1);
+    assert_eq!(faults(&[("datadir", &long)]).len(), 1);
+    assert_eq!(faults(&[("node", "/x/y.sock")]).len(), 1);
+    assert_eq!(faults(&[("node", "unix:/x"), ("chain", "regtest")]).len(), 1);
+    assert_eq!(faults(&[("chain", "testnet3")]).len(), 1);
+    assert!(Config::mean(invocation("", &[], &[]), None).is_err());
+}
+
+#[test]
+fn a_default_longer_than_the_maximum_is_a_fault() {
+    assert_eq!(faults(&[("deadline-max", "1s")]).len(), 2);
+    assert!(mean(&[("deadline-max", "20m")]).is_ok());
+    assert_eq!(faults(&[("deadline", "0s")]).len(), 1);
+}
+
+#[test]
+fn generations_are_known_by_name() {
+    assert_eq!(mean(&[("profile", "core-32")]).unwrap().node.profile.unwrap().name, "core-32");
+    assert!(faults(&[("profile", "core-99")])[0].contains("core-32"));
+}

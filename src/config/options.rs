@@ -1,0 +1,272 @@
+//! Every option: its name is the flag, the key in the file, and, in capitals behind `BITCOIN_GRPC_`,
+//! the environment variable.
+
+/// One option.
+#[derive(Debug)]
+pub struct Opt {
+    /// Name as a flag and as a key.
+    pub name: &'static str,
+    /// Name as an environment variable.
+    pub env: &'static str,
+    /// Heading under which the help shows it.
+    pub group: Group,
+    /// What stands for its value in the help; empty for a switch.
+    pub value: &'static str,
+    /// It may be given more than once.
+    pub many: bool,
+    /// What it does, for a newcomer, with its default.
+    pub help: &'static str,
+}
+
+/// A heading of the help, and the commands that have its options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Which node, and how.
+    Node,
+    /// Who may come in where, and do what.
+    Clients,
+    /// How much and how long.
+    Limits,
+    /// What is said about it.
+    Log,
+}
+
+impl Group {
+    /// The heading's text.
+    #[must_use]
+    pub const fn heading(self) -> &'static str {
+        match self {
+            Self::Node => "The node",
+            Self::Clients => "The clients",
+            Self::Limits => "Limits",
+            Self::Log => "Logging",
+        }
+    }
+}
+
+macro_rules! option {
+    ($group:ident, $name:literal, $env:literal, $value:literal, $many:literal, $help:literal) => {
+        Opt {
+            name: $name,
+            env: concat!("BITCOIN_GRPC_", $env),
+            group: Group::$group,
+            value: $value,
+            many: $many,
+            help: $help,
+        }
+    };
+}
+
+/// Every option, in the order of the help.
+pub const OPTIONS: &[Opt] = &[
+    option!(
+        Node,
+        "node",
+        "NODE",
+        "unix:PATH",
+        false,
+        "Socket of the node. Without it: node.sock in the node's data directory for --chain"
+    ),
+    option!(
+        Node,
+        "chain",
+        "CHAIN",
+        "CHAIN",
+        false,
+        "Chain that the node is on: main, testnet4, signet or regtest [default: main]"
+    ),
+    option!(
+        Node,
+        "datadir",
+        "DATADIR",
+        "DIR",
+        false,
+        "Data directory of the node, as its own -datadir [default: Bitcoin Core's]"
+    ),
+    option!(
+        Node,
+        "profile",
+        "PROFILE",
+        "NAME",
+        false,
+        "Generation of the node's interface, such as core-32, if it is not to be found out"
+    ),
+    option!(Node, "connections", "CONNECTIONS", "N", false, "Connections to the node [default: 1]"),
+    option!(
+        Node,
+        "read-threads",
+        "READ_THREADS",
+        "N",
+        false,
+        "Threads that the node runs our short calls on, in all. More of them make real nodes slower [default: 2]"
+    ),
+    option!(
+        Node,
+        "blocking-threads",
+        "BLOCKING_THREADS",
+        "N",
+        false,
+        "Threads that the node runs our waiting calls on, in all [default: 8]"
+    ),
+    option!(
+        Node,
+        "big-reads",
+        "BIG_READS",
+        "N",
+        false,
+        "Reads of whole blocks under way at once. Each holds up every other client of the node while it is sent [default: 1]"
+    ),
+    option!(
+        Node,
+        "node-queue",
+        "NODE_QUEUE",
+        "N",
+        false,
+        "Calls that may wait for a thread of the node [default: 256]"
+    ),
+    option!(
+        Clients,
+        "listen",
+        "LISTEN",
+        "ADDR",
+        true,
+        "Where clients come in: IP:PORT or unix:PATH; may be repeated [default: 127.0.0.1:50051]"
+    ),
+    option!(
+        Clients,
+        "insecure-listen",
+        "INSECURE_LISTEN",
+        "",
+        false,
+        "Allow listening beyond this machine. Everybody who reaches the port can use the node, unencrypted"
+    ),
+    option!(
+        Clients,
+        "allow",
+        "ALLOW",
+        "CLASS",
+        true,
+        "Grant an access class besides read and submit: wallet, control or lifecycle; may be repeated"
+    ),
+    option!(
+        Clients,
+        "max-connections",
+        "MAX_CONNECTIONS",
+        "N",
+        false,
+        "Connections of clients that may be open [default: 900]"
+    ),
+    option!(
+        Clients,
+        "keepalive",
+        "KEEPALIVE",
+        "TIME",
+        false,
+        "How often silent connections are pinged [default: 30s]"
+    ),
+    option!(
+        Limits,
+        "threads",
+        "THREADS",
+        "N",
+        false,
+        "Threads that serve clients, each with its own connections to the node [default: 1]"
+    ),
+    option!(
+        Limits,
+        "deadline",
+        "DEADLINE",
+        "TIME",
+        false,
+        "How long a call may take if its client does not say [default: 30s]"
+    ),
+    option!(
+        Limits,
+        "deadline-blocking",
+        "DEADLINE_BLOCKING",
+        "TIME",
+        false,
+        "The same for methods that wait for an event [default: 15m]"
+    ),
+    option!(
+        Limits,
+        "deadline-max",
+        "DEADLINE_MAX",
+        "TIME",
+        false,
+        "How long a call may take whatever its client says [default: 1h]"
+    ),
+    option!(
+        Limits,
+        "in-flight",
+        "IN_FLIGHT",
+        "N",
+        false,
+        "Short calls under way at once [default: 256]"
+    ),
+    option!(
+        Limits,
+        "queue",
+        "QUEUE",
+        "N",
+        false,
+        "Short calls that may wait for that; further ones are sent away [default: 1024]"
+    ),
+    option!(
+        Limits,
+        "in-flight-blocking",
+        "IN_FLIGHT_BLOCKING",
+        "N",
+        false,
+        "Waiting calls under way at once [default: as many as --blocking-threads]"
+    ),
+    option!(
+        Limits,
+        "queue-blocking",
+        "QUEUE_BLOCKING",
+        "N",
+        false,
+        "Waiting calls that may wait for that [default: 64]"
+    ),
+    option!(
+        Limits,
+        "drain",
+        "DRAIN",
+        "TIME",
+        false,
+        "How long calls may go on after the program was told to stop [default: 10s]"
+    ),
+    option!(Log, "log", "LOG", "FORM", false, "Form of the log: human or json [default: human]"),
+    option!(
+        Log,
+        "log-level",
+        "LOG_LEVEL",
+        "LEVEL",
+        false,
+        "What is logged: error, warn, info, debug, trace, or a filter such as info,bitcoin_grpc=debug [default: info]"
+    ),
+];
+
+/// The option of that name.
+#[must_use]
+pub fn option(name: &str) -> Option<&'static Opt> {
+    OPTIONS.iter().find(|option| option.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn flags_and_variables_have_the_same_names() {
+        for option in OPTIONS {
+            let env =
+                format!("BITCOIN_GRPC_{}", option.name.to_ascii_uppercase().replace('-', "_"));
+            assert_eq!(option.env, env);
+        }
+        let names: BTreeSet<_> = OPTIONS.iter().map(|o| o.name).collect();
+        assert_eq!(names.len(), OPTIONS.len());
+    }
+}

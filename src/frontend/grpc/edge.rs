@@ -1,0 +1,163 @@
+//! What happens to a request before and after its service: paths are split, what is no gRPC is sent
+//! away, and faults that tonic itself finds in a request get the details that all faults have.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::header::CONTENT_TYPE;
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use super::contract::HttpAnswer;
+use super::status::RequestFault;
+
+/// Content types that begin so are gRPC; a subtype such as `+proto` may follow.
+const GRPC: &[u8] = b"application/grpc";
+
+/// The service's name in a path: `a.b.C` of `/a.b.C/Method`.
+pub(super) fn service_name(path: &str) -> &str {
+    path.strip_prefix('/').and_then(|path| path.split_once('/')).map_or("", |(service, _)| service)
+}
+
+/// The HTTP status for what is not gRPC at all.
+pub(super) fn not_grpc<B>(request: &Request<B>) -> Option<StatusCode> {
+    if request.method() != Method::POST {
+        return Some(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let kind = request.headers().get(CONTENT_TYPE);
+    let grpc = kind.is_some_and(|kind| kind.as_bytes().starts_with(GRPC));
+    (!grpc).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+}
+
+/// An empty answer with an HTTP status.
+pub(super) fn http_status(code: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = code;
+    response
+}
+
+/// A gRPC status as a whole answer.
+pub(super) fn trailers_only(status: Status) -> Response<Body> {
+    status.into_http()
+}
+
+/// The answer to a method that does not exist.
+pub(super) fn unknown_method(path: &str) -> Response<Body> {
+    let message = format!("there is no method {path}; reflection lists those there are");
+    trailers_only(RequestFault::UnknownMethod.status(path, &message))
+}
+
+pin_project! {
+    /// The answer of one of the contract's services, with tonic's own faults completed.
+    pub(super) struct Completed {
+        answer: HttpAnswer,
+        path: Option<PathAndQuery>,
+    }
+}
+
+impl Completed {
+    pub(super) const fn new(answer: HttpAnswer, path: Option<PathAndQuery>) -> Self {
+        Self { answer, path }
+    }
+}
+
+impl Future for Completed {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = ready!(self.answer.as_mut().poll(cx))?;
+        let path = self.path.as_ref().map_or("", PathAndQuery::path);
+        Poll::Ready(Ok(complete(response, path)))
+    }
+}
+
+/// Replaces a status that has no details, which can only be tonic's own: it could not read the
+/// request. Replies and our own statuses pass unchanged.
+fn complete(response: Response<Body>, path: &str) -> Response<Body> {
+    // Replies have their status in trailers, so this is the usual way out.
+    if !response.headers().contains_key(Status::GRPC_STATUS) {
+        return response;
+    }
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.details().is_empty() => replaced(response, &status, path),
+        _ => response,
+    }
+}
+
+fn replaced(response: Response<Body>, status: &Status, path: &str) -> Response<Body> {
+    let fault = match status.code() {
+        Code::OutOfRange => RequestFault::TooLarge,
+        Code::Unimplemented if status.message().is_empty() => return unknown_method(path),
+        Code::Unimplemented => RequestFault::Compressed,
+        _ => RequestFault::Malformed,
+    };
+    let mut replaced = trailers_only(fault.status(path, status.message()));
+    // Tells which compressions would have been understood.
+    if let Some(accepted) = response.headers().get(ACCEPT_ENCODING) {
+        replaced.headers_mut().insert(ACCEPT_ENCODING, accepted.clone());
+    }
+    replaced
+}
+
+/// gRPC's own header, not HTTP's.
+const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: Method, kind: &str) -> Request<()> {
+        Request::builder().method(method).header(CONTENT_TYPE, kind).body(()).unwrap()
+    }
+
+    #[test]
+    fn services_of_paths() {
+        let cases =
+            [("/a.B/C", "a.B"), ("/a.B/C/D", "a.B"), ("/", ""), ("", ""), ("/a", ""), ("*", "")];
+        for (path, service) in cases {
+            assert_eq!(service_name(path), service, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_grpc_and_what_is_not() {
+        assert_eq!(not_grpc(&request(Method::POST, "application/grpc")), None);
+        assert_eq!(not_grpc(&request(Method::POST, "application/grpc+proto")), None);
+        assert_eq!(
+            not_grpc(&request(Method::GET, "application/grpc")),
+            Some(StatusCode::METHOD_NOT_ALLOWED)
+        );
+        let json = not_grpc(&request(Method::POST, "application/json"));
+        assert_eq!(json, Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+
+    #[test]
+    fn statuses_with_details_and_replies_are_left_alone() {
+        let ours = RequestFault::TooLarge.status("/a.B/C", "long");
+        let passed = complete(trailers_only(ours), "/x.Y/Z");
+        let status = Status::from_header_map(passed.headers()).unwrap();
+        assert_eq!(status.message(), "long");
+        let reply = complete(Response::new(Body::empty()), "/x.Y/Z");
+        assert!(reply.headers().is_empty());
+    }
+
+    #[test]
+    fn faults_of_tonic_get_a_reason() {
+        use tonic_types::StatusExt;
+        let cases = [
+            (Status::out_of_range("too large"), "MESSAGE_TOO_LARGE"),
+            (Status::unimplemented("Content is compressed"), "ENCODING_NOT_SUPPORTED"),
+            (Status::unimplemented(""), "METHOD_UNKNOWN"),
+            (Status::internal("failed to decode"), "MESSAGE_MALFORMED"),
+        ];
+        for (status, reason) in cases {
+            let response = complete(trailers_only(status), "/a.B/C");
+            let status = Status::from_header_map(response.headers()).unwrap();
+            assert_eq!(status.get_details_error_info().unwrap().reason, reason);
+        }
+    }
+}

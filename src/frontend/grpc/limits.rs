@@ -1,0 +1,41 @@
+//! Bounds of the gRPC frontend, with their reasons.
+
+use std::time::Duration;
+
+/// Largest request, in bytes: a block of the largest weight without witness data is 4,000,000 bytes,
+/// and 4 MiB leaves room for the fields around it. It is gRPC's usual bound, too.
+pub const MAX_REQUEST: usize = 4 * 1024 * 1024;
+
+/// Largest reply, in bytes. Longer ones cannot be read from a node anyway: its messages end at the
+/// reader's traversal limit of 64 MiB.
+pub const MAX_REPLY: usize = 64 * 1024 * 1024;
+
+/// Calls that one connection may have under way. A client with more opens another connection.
+/// Beyond it HTTP/2 makes the client wait, which costs neither side anything.
+pub const MAX_STREAMS: u32 = 1024;
+
+/// Largest set of request headers, in bytes. gRPC's own take a few hundred.
+pub const MAX_HEADERS: u32 = 16 * 1024;
+
+/// How much of replies a connection may hold for a slow reader, in bytes for each stream.
+pub const MAX_SEND_BUFFER: usize = 1024 * 1024;
+
+/// What a client may send of one request before we read it, in bytes. The protocol's own 64 KiB
+/// would make a block cross in 62 round trips.
+pub const STREAM_WINDOW: u32 = 1024 * 1024;
+
+/// The same for all requests of a connection together.
+pub const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// How often an otherwise silent connection is pinged, so that dead peers and forgetful middleboxes
+/// are noticed. Usual load balancers forget a connection after one to six minutes.
+pub const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// How long a ping may go unanswered.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a new connection may stay silent before its first byte.
+pub const FIRST_BYTE: Duration = Duration::from_secs(10);
+
+/// Longest message of a status, in bytes. Statuses travel in headers, which clients bound.
+pub const MAX_STATUS_MESSAGE: usize = 1024;

@@ -1,0 +1,170 @@
+//! What can fail, in gRPC's words. `docs/errors.md` is the table; a test holds it against this file.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bitcoin_grpc_contract::{Method, Violation};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use super::limits::MAX_STATUS_MESSAGE;
+use crate::error::CallError;
+
+/// Domain of every `google.rpc.ErrorInfo` of ours.
+pub const DOMAIN: &str = "bitcoin-grpc";
+
+/// When to try again if no node is there: about the longest pause between our own attempts to
+/// connect once a node starts.
+const NODE_RETRY: Duration = Duration::from_secs(1);
+
+/// When to try again if this program is ending: a restart takes about as long.
+const RESTART_RETRY: Duration = Duration::from_secs(1);
+
+/// The status that tells a client of an error.
+#[must_use]
+pub fn status(error: &CallError, method: Method) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(error.reason(), DOMAIN, metadata(error, method));
+    if let Some(delay) = retry_after(error) {
+        details.set_retry_info(Some(delay));
+    }
+    if let CallError::Invalid(violations) = error {
+        details.set_bad_request(field_violations(violations));
+    }
+    Status::with_error_details(code(error), shortened(error.to_string()), details)
+}
+
+const fn code(error: &CallError) -> Code {
+    match error {
+        CallError::Invalid(_) => Code::InvalidArgument,
+        CallError::Denied { .. } => Code::PermissionDenied,
+        CallError::NotInProfile { .. }
+        | CallError::FieldNotInProfile { .. }
+        | CallError::NotServed { .. } => Code::Unimplemented,
+        CallError::Busy { .. } => Code::ResourceExhausted,
+        CallError::DeadlineExceeded => Code::DeadlineExceeded,
+        CallError::NoNode(_) | CallError::NodeLost | CallError::NodeStuck | CallError::Draining => {
+            Code::Unavailable
+        }
+        CallError::AboveTip { .. } => Code::OutOfRange,
+        CallError::NodeException(_) | CallError::BadReply(_) | CallError::Internal(_) => {
+            Code::Internal
+        }
+    }
+}
+
+/// After what time the same call may well succeed; `None` where waiting alone does not help.
+fn retry_after(error: &CallError) -> Option<Duration> {
+    match error {
+        CallError::Busy { retry_after } => Some(*retry_after),
+        CallError::NoNode(_) => Some(NODE_RETRY),
+        CallError::Draining => Some(RESTART_RETRY),
+        CallError::Invalid(_)
+        | CallError::Denied { .. }
+        | CallError::NotInProfile { .. }
+        | CallError::FieldNotInProfile { .. }
+        | CallError::NotServed { .. }
+        | CallError::DeadlineExceeded
+        // The node may have carried the call out; only the caller knows whether twice is harmless.
+        | CallError::NodeLost
+        // Only a restart of the node mends it.
+        | CallError::NodeStuck
+        | CallError::AboveTip { .. }
+        | CallError::NodeException(_)
+        | CallError::BadReply(_)
+        | CallError::Internal(_) => None,
+    }
+}
+
+/// What a program may want to know beyond the reason, by name.
+fn metadata(error: &CallError, method: Method) -> HashMap<String, String> {
+    let mut metadata = method_metadata(method.info().path);
+    let mut add = |name: &str, value: String| metadata.insert(name.to_owned(), value);
+    match error {
+        CallError::Denied { class, .. } => {
+            add("access", class.name().to_owned());
+        }
+        CallError::NotInProfile { profile, .. } => {
+            add("profile", (*profile).to_owned());
+        }
+        CallError::FieldNotInProfile { profile, field, .. } => {
+            add("profile", (*profile).to_owned());
+            add("field", (*field).to_owned());
+        }
+        CallError::AboveTip { height } => {
+            add("height", height.to_string());
+        }
+        _ => {}
+    }
+    metadata
+}
+
+fn method_metadata(path: &str) -> HashMap<String, String> {
+    HashMap::from([("method".to_owned(), path.trim_start_matches('/').to_owned())])
+}
+
+fn field_violations(violations: &[Violation]) -> Vec<FieldViolation> {
+    violations.iter().map(|v| FieldViolation::new(&v.field, &v.description)).collect()
+}
+
+/// A message that fits into a header, cut at a character's end.
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_STATUS_MESSAGE {
+        let end = message.floor_char_boundary(MAX_STATUS_MESSAGE);
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
+/// What is wrong with a request that never became a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestFault {
+    /// There is no such method.
+    UnknownMethod,
+    /// The message is longer than [`MAX_REQUEST`](super::limits::MAX_REQUEST).
+    TooLarge,
+    /// The message is compressed.
+    Compressed,
+    /// The message is not the protobuf it should be.
+    Malformed,
+}
+
+impl RequestFault {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::UnknownMethod, Self::TooLarge, Self::Compressed, Self::Malformed];
+
+    /// The reason's name in `google.rpc.ErrorInfo`.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::UnknownMethod => "METHOD_UNKNOWN",
+            Self::TooLarge => "MESSAGE_TOO_LARGE",
+            Self::Compressed => "ENCODING_NOT_SUPPORTED",
+            Self::Malformed => "MESSAGE_MALFORMED",
+        }
+    }
+
+    /// The code of its status.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::UnknownMethod | Self::Compressed => Code::Unimplemented,
+            Self::TooLarge => Code::ResourceExhausted,
+            Self::Malformed => Code::InvalidArgument,
+        }
+    }
+
+    /// The status that tells a client of it, in `detail`'s words.
+    #[must_use]
+    pub fn status(self, path: &str, detail: &str) -> Status {
+        let mut details = ErrorDetails::new();
+        details.set_error_info(self.reason(), DOMAIN, method_metadata(path));
+        Status::with_error_details(self.code(), shortened(detail.to_owned()), details)
+    }
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

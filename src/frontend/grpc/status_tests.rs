@@ -1,0 +1,118 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitcoin_grpc_contract::Access;
+
+use super::*;
+
+const METHOD: Method = Method::ChainGetBlockHash;
+const PROFILE: &str = "core-32";
+
+/// One error of every kind. The match makes a new kind a compile error here.
+fn samples() -> Vec<CallError> {
+    let violation = Violation { field: "hash".to_owned(), description: "is short".to_owned() };
+    let samples = vec![
+        CallError::Invalid(vec![violation]),
+        CallError::Denied { method: METHOD, class: Access::Control },
+        CallError::NotInProfile { method: METHOD, profile: PROFILE, why: None },
+        CallError::FieldNotInProfile { method: METHOD, profile: PROFILE, field: "memory_load" },
+        CallError::NotServed { method: METHOD, what: "a callback" },
+        CallError::Busy { retry_after: Duration::from_millis(100) },
+        CallError::DeadlineExceeded,
+        CallError::NoNode("no socket".to_owned()),
+        CallError::NodeLost,
+        CallError::NodeStuck,
+        CallError::Draining,
+        CallError::AboveTip { height: 7 },
+        CallError::NodeException("std::exception".to_owned()),
+        CallError::BadReply("short".to_owned()),
+        CallError::Internal("bug".to_owned()),
+    ];
+    let kinds: BTreeSet<_> = samples.iter().map(CallError::reason).collect();
+    assert_eq!(kinds.len(), samples.len());
+    samples
+}
+
+/// Rows of the table in the documentation: code and delay by reason.
+fn documented() -> BTreeMap<String, (String, bool)> {
+    let text = include_str!("../../../docs/errors.md");
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<_> =
+            row.trim_matches('|').split('|').map(|c| c.trim().replace('`', "")).collect();
+        (cells[0].clone(), (cells[1].clone(), cells[4].contains("RetryInfo")))
+    })
+    .collect()
+}
+
+/// A code's name as gRPC writes it.
+fn name(code: Code) -> String {
+    let camel = format!("{code:?}");
+    let mut name = String::new();
+    for (index, c) in camel.chars().enumerate() {
+        if c.is_ascii_uppercase() && index > 0 {
+            name.push('_');
+        }
+        name.push(c.to_ascii_uppercase());
+    }
+    name
+}
+
+#[test]
+fn every_error_has_the_status_that_the_documentation_says() {
+    let mut documented = documented();
+    for error in samples() {
+        let status = status(&error, METHOD);
+        let row = documented.remove(error.reason());
+        let waits = status.get_details_retry_info().is_some();
+        assert_eq!(row, Some((name(status.code()), waits)), "{}", error.reason());
+    }
+    for fault in RequestFault::ALL {
+        let row = documented.remove(fault.reason());
+        assert_eq!(row, Some((name(fault.code()), false)), "{}", fault.reason());
+    }
+    assert!(documented.is_empty(), "documented and unknown: {documented:?}");
+}
+
+#[test]
+fn every_status_names_domain_reason_and_method() {
+    for error in samples() {
+        let info = status(&error, METHOD).get_details_error_info().unwrap();
+        assert_eq!(info.domain, DOMAIN);
+        assert_eq!(info.reason, error.reason());
+        assert_eq!(info.metadata["method"], "bitcoin.ipc.v1.Chain/GetBlockHash");
+    }
+}
+
+#[test]
+fn invalid_requests_name_their_fields() {
+    let status = status(&samples()[0], METHOD);
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(
+        (violations[0].field.as_str(), violations[0].description.as_str()),
+        ("hash", "is short")
+    );
+}
+
+#[test]
+fn busy_says_when_to_come_back() {
+    let retry = status(&samples()[5], METHOD).get_details_retry_info().unwrap();
+    assert_eq!(retry.retry_delay, Some(Duration::from_millis(100)));
+}
+
+#[test]
+fn what_a_program_can_use_is_in_the_metadata() {
+    let metadata =
+        |error: &CallError| status(error, METHOD).get_details_error_info().unwrap().metadata;
+    let samples = samples();
+    assert_eq!(metadata(&samples[1])["access"], "control");
+    assert_eq!(metadata(&samples[2])["profile"], PROFILE);
+    assert_eq!(metadata(&samples[3])["field"], "memory_load");
+    assert_eq!(metadata(&samples[11])["height"], "7");
+}
+
+#[test]
+fn long_messages_are_cut_at_a_character() {
+    let message = shortened("ä".repeat(MAX_STATUS_MESSAGE));
+    assert!(message.len() <= MAX_STATUS_MESSAGE + '…'.len_utf8());
+    assert!(message.ends_with("ä…"));
+}

@@ -1,0 +1,11 @@
+//! The layers between frontends and backends, one file each. [`crate::stack`] says their order.
+
+pub mod admission;
+pub mod deadline;
+mod early;
+pub mod rights;
+pub mod telemetry;
+pub mod validate;
+
+#[cfg(test)]
+mod testing;
