@@ -1,5 +1,6 @@
 //! A gRPC face for a Bitcoin Core node.
 
+pub mod backend;
 pub mod call;
 pub mod error;
 /// Generated tonic services.

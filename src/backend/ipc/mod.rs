@@ -1,0 +1,38 @@
+//! The node behind a unix socket: connection, server threads, and what keeps the node alive.
+//!
+//! A call's way: [`IpcPool`] puts it in line (`queue.rs`); a free server thread of the node takes it
+//! (`worker.rs`); what is dangerous about it is refused or asked another way (`translate.rs`); it is
+//! written, sent and read (`link.rs`, `wire.rs`). Everything that belongs to a connection lives on
+//! one thread; only the queue is shared. `supervisor.rs` connects (`connector.rs`, `connection.rs`),
+//! finds out what the node speaks (`detect.rs`), waits until it has loaded (`ready.rs`), and begins
+//! anew when it goes away.
+
+mod config;
+mod connection;
+mod connector;
+mod detect;
+mod fault;
+mod link;
+mod objects;
+mod pool;
+mod probe;
+mod queue;
+mod ready;
+mod session;
+mod signs;
+mod size;
+mod supervisor;
+mod threads;
+mod translate;
+mod wire;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{
+    BIG_READS, BLOCKING_THREADS, CONNECTIONS, DRAIN_LIMIT, IpcConfig, QUEUE, READ_THREADS, REPLACED_THREADS,
+    RETIRE_AFTER, RETIRE_BLOCKING_AFTER, SETTLE, SOCKET_AGE,
+};
+pub use pool::{IpcHandle, IpcPool, ReplyFuture};
+pub use probe::probe;

@@ -1,0 +1,1 @@
+//! Tests against nodes of our own making.
