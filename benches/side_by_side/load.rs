@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use bitcoin_grpc_contract::wire::chain_capnp::chain;
 use bitcoin_grpc_contract::wire::init_capnp::init;
 use bitcoin_grpc_contract::wire::mining_capnp::mining;
-use bitcoin_grpc_contract::wire::chain_capnp::chain;
 use bitcoin_grpc_contract::wire::proxy_capnp::{thread, thread_map};
 use bitcoin_grpc_contract::{Inner, Profile, Request, Service, Slot, transfer, v1};
 use bytes::Bytes;
@@ -35,7 +35,9 @@ struct Options {
 }
 
 fn options(words: &[&str]) -> Outcome<Options> {
-    let [method, profile, concurrency, milliseconds] = words else { return Err("four words".into()) };
+    let [method, profile, concurrency, milliseconds] = words else {
+        return Err("four words".into());
+    };
     Ok(Options {
         method: (*method).to_owned(),
         profile: Profile::by_name(profile).ok_or("no such generation")?,
@@ -52,7 +54,9 @@ fn request(method: &str) -> Outcome<Request> {
             Request::ChainIsInMempool(v1::ChainIsInMempoolRequest { txid })
         }
         "Mining.GetTip" => Request::MiningGetTip(v1::MiningGetTipRequest {}),
-        "Echo.Echo" => Request::EchoEcho(v1::EchoEchoRequest { echo: "32 characters, as long as a txid.".to_owned() }),
+        "Echo.Echo" => Request::EchoEcho(v1::EchoEchoRequest {
+            echo: "32 characters, as long as a txid.".to_owned(),
+        }),
         other => return Err(format!("no measurement of {other}").into()),
     })
 }
@@ -102,7 +106,10 @@ pub(crate) fn grpc(address: &str, words: &[&str]) -> Outcome {
     })
 }
 
-async fn unary(grpc: &mut tonic::client::Grpc<tonic::transport::Channel>, request: Request) -> Outcome {
+async fn unary(
+    grpc: &mut tonic::client::Grpc<tonic::transport::Channel>,
+    request: Request,
+) -> Outcome {
     async fn send<Q: bitcoin_grpc_contract::Unary>(
         grpc: &mut tonic::client::Grpc<tonic::transport::Channel>,
         message: Q,
@@ -190,7 +197,9 @@ impl DirectNode {
 
     async fn call_on(&self, request: &Request, thread: &thread::Client) -> Outcome {
         let method = request.method();
-        let Slot::Callable(at) = self.profile.slot(method) else { return Err("not in the node".into()) };
+        let Slot::Callable(at) = self.profile.slot(method) else {
+            return Err("not in the node".into());
+        };
         let mut call = self.object.new_call::<any_pointer::Owned, any_pointer::Owned>(
             method.info().interface_id,
             at.ordinal,
@@ -205,7 +214,12 @@ impl DirectNode {
     }
 }
 
-async fn root(init: &init::Client, profile: &Profile, method: &str, thread: &thread::Client) -> Outcome<Client> {
+async fn root(
+    init: &init::Client,
+    profile: &Profile,
+    method: &str,
+    thread: &thread::Client,
+) -> Outcome<Client> {
     let (inner, _service) = match method.split('.').next() {
         Some("Chain") => (Inner::InitMakeChain, Service::Chain),
         _ => (Inner::InitMakeMining, Service::Mining),

@@ -32,7 +32,8 @@ impl Sample {
             return Err("no call was answered".into());
         }
         nanos.sort_unstable();
-        let at = |share: f64| f64::from(nanos[((nanos.len() - 1) as f64 * share) as usize]) / 1000.0;
+        let at =
+            |share: f64| f64::from(nanos[((nanos.len() - 1) as f64 * share) as usize]) / 1000.0;
         Ok(Self {
             calls: nanos.len() as u64,
             seconds: took.as_secs_f64(),
@@ -52,7 +53,8 @@ pub(crate) fn cpu_time(pid: u32) -> Outcome<Duration> {
     // The name in parentheses may hold spaces; user and system time are fields 14 and 15.
     let rest = stat.rsplit_once(')').ok_or("unreadable /proc")?.1;
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    let ticks = |index: usize| -> Outcome<f64> { Ok(fields.get(index).ok_or("short /proc")?.parse()?) };
+    let ticks =
+        |index: usize| -> Outcome<f64> { Ok(fields.get(index).ok_or("short /proc")?.parse()?) };
     Ok(Duration::from_secs_f64((ticks(11)? + ticks(12)?) / TICKS))
 }
 

@@ -105,15 +105,26 @@ impl Parties {
         let profiles = bitcoin_grpc_contract::PROFILES.iter();
         let profile = profiles.map(|p| p.name).find(|name| text.contains(name)).ok_or("no node")?;
         let chain = bitcoin_grpc_contract::Service::Chain.interface_id();
-        let has_chain = bitcoin_grpc_contract::Profile::by_name(profile).is_some_and(|p| p.interface(chain).is_some());
+        let has_chain = bitcoin_grpc_contract::Profile::by_name(profile)
+            .is_some_and(|p| p.interface(chain).is_some());
         Ok((if has_chain { "Chain.IsInMempool" } else { "Mining.GetTip" }, profile.to_owned()))
     }
 }
 
-fn load(kind: &str, target: &str, method: &str, profile: &str, flight: usize, time: Duration) -> Outcome<Sample> {
+fn load(
+    kind: &str,
+    target: &str,
+    method: &str,
+    profile: &str,
+    flight: usize,
+    time: Duration,
+) -> Outcome<Sample> {
     let mut command = own()?;
     command.args(["load", kind, target, method, profile]);
-    let output = command.args([flight.to_string(), time.as_millis().to_string()]).stderr(Stdio::inherit()).output()?;
+    let output = command
+        .args([flight.to_string(), time.as_millis().to_string()])
+        .stderr(Stdio::inherit())
+        .output()?;
     let text = String::from_utf8(output.stdout)?;
     let line = text.lines().last().ok_or("a load generator said nothing")?;
     serde_json::from_str(line).map_err(|_| text.into())
@@ -132,33 +143,56 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     let parties = Parties::start(plan)?;
     wait_for(|| parties.node().is_ok())?;
     let (method, profile) = parties.node()?;
-    say(&format!("node: {profile}{}, method: {method}", if plan.node.is_some() { " (real)" } else { " (embedded)" }));
+    say(&format!(
+        "node: {profile}{}, method: {method}",
+        if plan.node.is_some() { " (real)" } else { " (embedded)" }
+    ));
     let idle = resident_mib(parties.proxy.pid())?;
-    say("in flight |   direct: calls/s  p50 us  p99 us | echo: calls/s  p50 us  p99 us | proxy: calls/s  p50 us  p99 us | ratios: latency p50  p99  cpu");
+    say(
+        "in flight |   direct: calls/s  p50 us  p99 us | echo: calls/s  p50 us  p99 us | proxy: calls/s  p50 us  p99 us | ratios: latency p50  p99  cpu",
+    );
     for flight in &plan.concurrency {
         row(plan, &parties, method, &profile, *flight)?;
     }
     let proxy = format!("127.0.0.1:{}", parties.proxy_port);
     let soaked = load("grpc", &proxy, method, &profile, 64, plan.soak)?;
     let loaded = resident_mib(parties.proxy.pid())?;
-    say(&format!("memory of the proxy: {idle:.1} MiB idle, {loaded:.1} MiB after {} more calls in {:.0} s", soaked.calls, soaked.seconds));
-    say("latency ratio: proxy / (direct + echo); cpu ratio: proxy / (direct client + echo server), for each call");
+    say(&format!(
+        "memory of the proxy: {idle:.1} MiB idle, {loaded:.1} MiB after {} more calls in {:.0} s",
+        soaked.calls, soaked.seconds
+    ));
+    say(
+        "latency ratio: proxy / (direct + echo); cpu ratio: proxy / (direct client + echo server), for each call",
+    );
     Ok(())
 }
 
 fn row(plan: &Plan, parties: &Parties, method: &str, profile: &str, flight: usize) -> Outcome {
-    let (echo, proxy) = (format!("127.0.0.1:{}", parties.echo_port), format!("127.0.0.1:{}", parties.proxy_port));
+    let (echo, proxy) =
+        (format!("127.0.0.1:{}", parties.echo_port), format!("127.0.0.1:{}", parties.proxy_port));
     let mut rounds = Vec::new();
     for _ in 0..plan.rounds {
         let direct = load("direct", path(&parties.socket), method, profile, flight, plan.duration)?;
-        let (bare, bare_cpu) = watched(&parties.echo, || load("grpc", &echo, "Echo.Echo", profile, flight, plan.duration))?;
-        let (proxied, proxy_cpu) = watched(&parties.proxy, || load("grpc", &proxy, method, profile, flight, plan.duration))?;
+        let (bare, bare_cpu) = watched(&parties.echo, || {
+            load("grpc", &echo, "Echo.Echo", profile, flight, plan.duration)
+        })?;
+        let (proxied, proxy_cpu) = watched(&parties.proxy, || {
+            load("grpc", &proxy, method, profile, flight, plan.duration)
+        })?;
         rounds.push((direct, bare, bare_cpu, proxied, proxy_cpu));
     }
-    let of = |figure: &dyn Fn(&(Sample, Sample, f64, Sample, f64)) -> f64| median(rounds.iter().map(figure).collect());
+    let of = |figure: &dyn Fn(&(Sample, Sample, f64, Sample, f64)) -> f64| {
+        median(rounds.iter().map(figure).collect())
+    };
     let triple = |pick: &dyn Fn(&(Sample, Sample, f64, Sample, f64)) -> Sample| {
-        let figure = |f: &dyn Fn(&Sample) -> f64| median(rounds.iter().map(|r| f(&pick(r))).collect());
-        format!("{:>14.0} {:>7.0} {:>7.0}", figure(&Sample::per_second), figure(&|s| s.p50_us), figure(&|s| s.p99_us))
+        let figure =
+            |f: &dyn Fn(&Sample) -> f64| median(rounds.iter().map(|r| f(&pick(r))).collect());
+        format!(
+            "{:>14.0} {:>7.0} {:>7.0}",
+            figure(&Sample::per_second),
+            figure(&|s| s.p50_us),
+            figure(&|s| s.p99_us)
+        )
     };
     say(&format!(
         "{flight:>9} | {} | {} | {} | {:>19.2} {:>4.2} {:>4.2}",

@@ -42,7 +42,9 @@ pub struct NodeInfo {
 impl PartialEq for NodeInfo {
     /// Profiles are compared by name, which tells them apart.
     fn eq(&self, other: &Self) -> bool {
-        self.profile.name == other.profile.name && self.services == other.services && self.tip == other.tip
+        self.profile.name == other.profile.name
+            && self.services == other.services
+            && self.tip == other.tip
     }
 }
 

@@ -60,7 +60,10 @@ pub(super) struct Connection {
 impl Connection {
     /// Opens a connection and exchanges thread maps.
     pub(super) async fn open(connector: &Connector) -> Result<Self, OpenError> {
-        let stream = connector.connect().await.map_err(|error| OpenError::Stream(connector.to_string(), error))?;
+        let stream = connector
+            .connect()
+            .await
+            .map_err(|error| OpenError::Stream(connector.to_string(), error))?;
         let (system, init) = start(stream);
         let disconnector = system.get_disconnector();
         let (gone, lost) = watch::channel(false);
@@ -69,7 +72,9 @@ impl Connection {
             let _ = gone.send(true);
             end
         }));
-        let threads = construct(&init).await.map_err(|error| OpenError::Handshake(connector.to_string(), error))?;
+        let threads = construct(&init)
+            .await
+            .map_err(|error| OpenError::Handshake(connector.to_string(), error))?;
         Ok(Self { init: init.cast_to(), threads, disconnector, system, lost })
     }
 

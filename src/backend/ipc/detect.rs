@@ -144,12 +144,15 @@ static LATE: Step = Has {
     no: &OTHER_INIT,
 };
 
-static WITH_FOURTH: Step = make!(4, &Has {
-    interface: RPC,
-    ordinal: 0,
-    yes: &WITH_RPC,
-    no: &Has { interface: CHAIN, ordinal: 1, yes: &FEBRUARY_2026, no: &OTHER_OBJECT },
-});
+static WITH_FOURTH: Step = make!(
+    4,
+    &Has {
+        interface: RPC,
+        ordinal: 0,
+        yes: &WITH_RPC,
+        no: &Has { interface: CHAIN, ordinal: 1, yes: &FEBRUARY_2026, no: &OTHER_OBJECT },
+    }
+);
 
 static WITH_RPC: Step = Has {
     interface: INIT,
@@ -167,9 +170,12 @@ static FEBRUARY_2026: Step = exactly!(51 of CHAIN, else OTHER_CHAIN, &exactly!(8
     5, &exactly!(58 of NODE, else OTHER_NODE, &Found("pr10102-2026-02"))
 )));
 
-static JULY_2026: Step = make!(5, &exactly!(52 of CHAIN, else OTHER_CHAIN, &make!(
-    6, &exactly!(58 of NODE, else OTHER_NODE, &Found("pr10102-2026-07"))
-)));
+static JULY_2026: Step = make!(
+    5,
+    &exactly!(52 of CHAIN, else OTHER_CHAIN, &make!(
+        6, &exactly!(58 of NODE, else OTHER_NODE, &Found("pr10102-2026-07"))
+    ))
+);
 
 /// Why a generation could not be found out.
 #[derive(Debug, thiserror::Error)]
@@ -194,33 +200,41 @@ pub(super) enum DetectError {
 }
 
 fn names() -> String {
-    let names: Vec<_> = bitcoin_grpc_contract::PROFILES.iter().map(|profile| profile.name).collect();
+    let names: Vec<_> =
+        bitcoin_grpc_contract::PROFILES.iter().map(|profile| profile.name).collect();
     names.join(", ")
 }
 
 /// Walks the tree.
-pub(super) async fn detect(init: &Client, on: &thread::Client) -> Result<&'static Profile, DetectError> {
+pub(super) async fn detect(
+    init: &Client,
+    on: &thread::Client,
+) -> Result<&'static Profile, DetectError> {
     let mut step = &START;
     let mut object = None;
     loop {
         step = match step {
-            Make { ordinal, made, error, absent } => match wire::make(init, INIT, *ordinal, on).await {
-                Ok(Some(new)) => {
-                    object = Some(new);
-                    made
+            Make { ordinal, made, error, absent } => {
+                match wire::make(init, INIT, *ordinal, on).await {
+                    Ok(Some(new)) => {
+                        object = Some(new);
+                        made
+                    }
+                    Ok(None) => return Err(DetectError::Stopping),
+                    Err(fault) => match fault.kind {
+                        capnp::ErrorKind::Disconnected => return Err(fault.into()),
+                        capnp::ErrorKind::Unimplemented => absent,
+                        _ => error,
+                    },
                 }
-                Ok(None) => return Err(DetectError::Stopping),
-                Err(fault) => match fault.kind {
-                    capnp::ErrorKind::Disconnected => return Err(fault.into()),
-                    capnp::ErrorKind::Unimplemented => absent,
-                    _ => error,
-                },
-            },
+            }
             Has { interface, ordinal, yes, no } => {
                 let asked = object.as_ref().filter(|_| *interface != INIT).unwrap_or(init);
                 if wire::has(asked, *interface, *ordinal).await? { yes } else { no }
             }
-            Found(name) => return Profile::by_name(name).ok_or(DetectError::Unknown("it has no table")),
+            Found(name) => {
+                return Profile::by_name(name).ok_or(DetectError::Unknown("it has no table"));
+            }
             Unknown(why) => return Err(DetectError::Unknown(why)),
         };
     }
@@ -239,16 +253,29 @@ pub(super) async fn choose(
         Ok(found) if is_deadly(found, wanted) => {
             return Err(DetectError::Deadly { found: found.name, wanted: wanted.name });
         }
-        Ok(found) => tracing::warn!(found = found.name, wanted = wanted.name, "the node seems to speak another generation than the one named"),
-        Err(DetectError::Unknown(why)) => tracing::warn!(why, wanted = wanted.name, "the node fits no known generation; going on with the one named"),
+        Ok(found) => tracing::warn!(
+            found = found.name,
+            wanted = wanted.name,
+            "the node seems to speak another generation than the one named"
+        ),
+        Err(DetectError::Unknown(why)) => tracing::warn!(
+            why,
+            wanted = wanted.name,
+            "the node fits no known generation; going on with the one named"
+        ),
         Err(error) => return Err(error),
     }
     Ok(wanted)
 }
 
 /// Methods of Init that are called to get the root objects.
-const MAKERS: [Inner; 5] =
-    [Inner::InitMakeEcho, Inner::InitMakeChain, Inner::InitMakeNode, Inner::InitMakeMining, Inner::InitMakeRpc];
+const MAKERS: [Inner; 5] = [
+    Inner::InitMakeEcho,
+    Inner::InitMakeChain,
+    Inner::InitMakeNode,
+    Inner::InitMakeMining,
+    Inner::InitMakeRpc,
+];
 
 /// Whether making the objects of `wanted` would run the wallet loader's method of `found`.
 fn is_deadly(found: &Profile, wanted: &Profile) -> bool {

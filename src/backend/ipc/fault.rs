@@ -60,7 +60,11 @@ fn of_call(error: capnp::Error, method: Method, profile: &Profile) -> CallError 
     match error.kind {
         ErrorKind::Disconnected => CallError::NodeLost,
         ErrorKind::Overloaded => CallError::Busy { retry_after: RETRY_AFTER },
-        ErrorKind::Unimplemented => CallError::NotInProfile { method, profile: profile.name, why: Some("the node does not know it") },
+        ErrorKind::Unimplemented => CallError::NotInProfile {
+            method,
+            profile: profile.name,
+            why: Some("the node does not know it"),
+        },
         ErrorKind::Failed => CallError::NodeException(message(&error.extra).to_owned()),
         _ => CallError::BadReply(error.to_string()),
     }
@@ -107,12 +111,18 @@ mod tests {
     #[test]
     fn an_exception_is_its_message() {
         let text = "remote exception: std::exception: end of data";
-        assert_eq!(seen(fault(ErrorKind::Failed, text)), CallError::NodeException("end of data".to_owned()));
+        assert_eq!(
+            seen(fault(ErrorKind::Failed, text)),
+            CallError::NodeException("end of data".to_owned())
+        );
     }
 
     #[test]
     fn a_busy_thread_is_known_by_its_text() {
-        assert!(fault(ErrorKind::Failed, "remote exception: std::exception: thread busy").is_thread_busy());
+        assert!(
+            fault(ErrorKind::Failed, "remote exception: std::exception: thread busy")
+                .is_thread_busy()
+        );
         assert!(!fault(ErrorKind::Disconnected, "thread busy").is_thread_busy());
     }
 }

@@ -38,7 +38,10 @@ impl Link {
     }
 
     pub(super) fn connection(&self) -> capnp::Result<Rc<Connection>> {
-        self.connection.borrow().clone().ok_or_else(|| capnp::Error::disconnected("the connection is being closed".to_owned()))
+        self.connection
+            .borrow()
+            .clone()
+            .ok_or_else(|| capnp::Error::disconnected("the connection is being closed".to_owned()))
     }
 
     /// Has the node make another server thread.
@@ -88,7 +91,9 @@ impl Caller<'_> {
                     tries += 1;
                     sleep(BUSY_PAUSE).await;
                 }
-                Err(Tried::Fault(fault)) => return Err(fault.into_call_error(request.method(), self.link.profile)),
+                Err(Tried::Fault(fault)) => {
+                    return Err(fault.into_call_error(request.method(), self.link.profile));
+                }
                 Err(Tried::Error(error)) => return Err(error),
                 Ok(reply) => {
                     self.link.signs.observe(&reply);
@@ -101,7 +106,8 @@ impl Caller<'_> {
     /// Makes one call whose reply is of a known type.
     pub(super) async fn ask_as<Q: Unary>(&self, request: Q) -> Result<Q::Response, CallError> {
         let reply = self.ask(&request.into_request()).await?;
-        Q::response(reply).ok_or_else(|| CallError::Internal("a reply of another method".to_owned()))
+        Q::response(reply)
+            .ok_or_else(|| CallError::Internal("a reply of another method".to_owned()))
     }
 
     async fn try_ask(&self, request: &Request) -> Result<Reply, Tried> {
@@ -129,7 +135,9 @@ impl Caller<'_> {
             link.objects.make_wallet_loader(link.profile, thread).await.map_err(Fault::from)?;
         }
         let why = Some("this node does not offer the service");
-        link.objects.get(service).ok_or_else(|| CallError::NotInProfile { method, profile: link.profile.name, why }.into())
+        link.objects.get(service).ok_or_else(|| {
+            CallError::NotInProfile { method, profile: link.profile.name, why }.into()
+        })
     }
 }
 

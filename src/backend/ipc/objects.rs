@@ -52,16 +52,25 @@ impl Objects {
         if self.get(service).is_some() {
             return Ok(true);
         }
-        let maker = MAKERS.iter().find(|(of, _)| *of == service).and_then(|(_, maker)| profile.inner(*maker));
+        let maker = MAKERS
+            .iter()
+            .find(|(of, _)| *of == service)
+            .and_then(|(_, maker)| profile.inner(*maker));
         let Some(maker) = maker else { return Ok(false) };
-        let Some(object) = wire::make(init, Inner::InitConstruct.interface_id(), maker.ordinal, on).await? else {
+        let Some(object) =
+            wire::make(init, Inner::InitConstruct.interface_id(), maker.ordinal, on).await?
+        else {
             return Ok(false);
         };
         self.confirm(service, profile, object).await
     }
 
     /// Makes the wallet loader. The caller has made sure that the node has wallets.
-    pub(super) async fn make_wallet_loader(&self, profile: &Profile, on: &thread::Client) -> capnp::Result<bool> {
+    pub(super) async fn make_wallet_loader(
+        &self,
+        profile: &Profile,
+        on: &thread::Client,
+    ) -> capnp::Result<bool> {
         if self.get(Service::WalletLoader).is_some() {
             return Ok(true);
         }
@@ -74,8 +83,15 @@ impl Objects {
         }
     }
 
-    async fn confirm(&self, service: Service, profile: &Profile, object: Client) -> capnp::Result<bool> {
-        let Some((interface, ordinal)) = last_with_context(service, profile) else { return Ok(false) };
+    async fn confirm(
+        &self,
+        service: Service,
+        profile: &Profile,
+        object: Client,
+    ) -> capnp::Result<bool> {
+        let Some((interface, ordinal)) = last_with_context(service, profile) else {
+            return Ok(false);
+        };
         let answers = wire::has(&object, interface, ordinal).await?;
         if answers && self.get(service).is_none() {
             self.made.borrow_mut().push((service, object));
@@ -93,7 +109,9 @@ impl Objects {
 fn last_with_context(service: Service, profile: &Profile) -> Option<(u64, u16)> {
     let of_service = Method::ALL.into_iter().filter(|method| method.info().service == service);
     let places = of_service.filter_map(|method| match profile.slot(method) {
-        Slot::Callable(at) if at.context && method.info().interface_id == service.interface_id() => {
+        Slot::Callable(at)
+            if at.context && method.info().interface_id == service.interface_id() =>
+        {
             Some((method.info().interface_id, at.ordinal))
         }
         _ => None,

@@ -51,7 +51,9 @@ impl IpcPool {
     ///
     /// # Errors
     /// When there can be no thread or runtime.
-    pub fn start_on_own_thread(config: IpcConfig) -> io::Result<(Self, watch::Receiver<NodeState>, IpcHandle)> {
+    pub fn start_on_own_thread(
+        config: IpcConfig,
+    ) -> io::Result<(Self, watch::Receiver<NodeState>, IpcHandle)> {
         let (pool, supervisor, states, handle, done) = Self::new(config);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("ipc".to_owned()).spawn(move || {
@@ -61,7 +63,9 @@ impl IpcPool {
         Ok((pool, states, handle))
     }
 
-    fn new(config: IpcConfig) -> (Self, Supervisor, watch::Receiver<NodeState>, IpcHandle, oneshot::Sender<()>) {
+    fn new(
+        config: IpcConfig,
+    ) -> (Self, Supervisor, watch::Receiver<NodeState>, IpcHandle, oneshot::Sender<()>) {
         let queue = Arc::new(Queue::new(config.queue, config.big_reads));
         let (state, states) = watch::channel(NodeState::Connecting { last_error: None });
         let (stop, stopping) = oneshot::channel();
@@ -114,7 +118,9 @@ impl Future for ReplyFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             // Whoever had the call ended with its connection.
-            State::Waiting(reply) => Pin::new(reply).poll(cx).map(|reply| reply.unwrap_or(Err(CallError::NodeLost))),
+            State::Waiting(reply) => {
+                Pin::new(reply).poll(cx).map(|reply| reply.unwrap_or(Err(CallError::NodeLost)))
+            }
             State::Refused(error) => match error.take() {
                 Some(error) => Poll::Ready(Err(error)),
                 None => Poll::Pending,

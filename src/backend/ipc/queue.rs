@@ -102,7 +102,10 @@ impl Queue {
     }
 
     /// Puts a call in line, or says why not.
-    pub(super) fn push(&self, call: Call) -> Result<oneshot::Receiver<Result<Reply, CallError>>, CallError> {
+    pub(super) fn push(
+        &self,
+        call: Call,
+    ) -> Result<oneshot::Receiver<Result<Reply, CallError>>, CallError> {
         let (reply, receiver) = oneshot::channel();
         let mut state = self.lock();
         let lane = state.lane_of(&call.request)?;
@@ -242,9 +245,15 @@ impl State {
         let info = method.info();
         let at = match profile.slot(method) {
             Slot::Callable(at) => at,
-            Slot::Absent => return Err(CallError::NotInProfile { method, profile: profile.name, why: None }),
+            Slot::Absent => {
+                return Err(CallError::NotInProfile { method, profile: profile.name, why: None });
+            }
             Slot::Differs(why) => {
-                return Err(CallError::NotInProfile { method, profile: profile.name, why: Some(why) });
+                return Err(CallError::NotInProfile {
+                    method,
+                    profile: profile.name,
+                    why: Some(why),
+                });
             }
         };
         let what = match info.needs {
@@ -257,7 +266,11 @@ impl State {
             return Err(CallError::NotServed { method, what });
         }
         if !services.contains(&info.service) {
-            return Err(CallError::NotInProfile { method, profile: profile.name, why: Some("this node does not offer the service") });
+            return Err(CallError::NotInProfile {
+                method,
+                profile: profile.name,
+                why: Some("this node does not offer the service"),
+            });
         }
         Ok(match (at.context, info.blocking) {
             (false, _) => Lane::Loop,

@@ -95,7 +95,11 @@ impl Asker<'_> {
     }
 
     async fn node_rpc(&self) -> Result<(), SessionError> {
-        let question = v1::NodeExecuteRpcRequest { method: "getblockcount".into(), params: "[]".into(), uri: String::new() };
+        let question = v1::NodeExecuteRpcRequest {
+            method: "getblockcount".into(),
+            params: "[]".into(),
+            uri: String::new(),
+        };
         loop {
             self.check_shutdown().await?;
             if self.caller().ask_as(question.clone()).await?.rpc_error.is_none() {
@@ -129,7 +133,10 @@ impl Asker<'_> {
     /// Waits for the first tip. Older nodes do so before they look at the timeout.
     async fn first_tip(&self) -> Result<(), SessionError> {
         self.make_mining().await?;
-        let question = v1::MiningWaitTipChangedRequest { current_tip: Bytes::from_static(&[0; 32]), timeout_ms: Some(0.0) };
+        let question = v1::MiningWaitTipChangedRequest {
+            current_tip: Bytes::from_static(&[0; 32]),
+            timeout_ms: Some(0.0),
+        };
         self.caller().ask_as(question).await?;
         Ok(())
     }
@@ -137,7 +144,10 @@ impl Asker<'_> {
     /// Both methods can be asked at any time.
     async fn check_shutdown(&self) -> Result<(), SessionError> {
         let requested = if self.link.objects.get(Service::Chain).is_some() {
-            self.caller().ask_as(v1::ChainShutdownRequestedRequest::default()).await?.requested
+            self.caller()
+                .ask_as(v1::ChainShutdownRequestedRequest::default())
+                .await?
+                .shutdown_requested
         } else if self.link.objects.get(Service::Node).is_some() {
             self.caller().ask_as(v1::NodeShutdownRequestedRequest::default()).await?.requested
         } else {

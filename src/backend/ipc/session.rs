@@ -123,7 +123,11 @@ impl Session {
     /// Puts server threads to work on a queue.
     pub(super) fn work(&self, queue: &Arc<Queue>, epoch: u64, config: &IpcConfig) -> Rc<Crew> {
         let crew = Rc::new(Crew::new(Arc::clone(queue), epoch, config));
-        let numbers = [(Lane::Read, config.read_threads), (Lane::Blocking, config.blocking_threads), (Lane::Loop, 1)];
+        let numbers = [
+            (Lane::Read, config.read_threads),
+            (Lane::Blocking, config.blocking_threads),
+            (Lane::Loop, 1),
+        ];
         for (lane, number) in numbers {
             for link in self.links.iter().cycle().take(number.max(1)) {
                 Worker::spawn(&crew, link, lane);
@@ -172,4 +176,3 @@ async fn connect(
     }
     Ok(link)
 }
-

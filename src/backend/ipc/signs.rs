@@ -30,7 +30,7 @@ impl Signs {
 
 fn is_sign(reply: &Reply) -> bool {
     match reply {
-        Reply::ChainShutdownRequested(r) => r.requested,
+        Reply::ChainShutdownRequested(r) => r.shutdown_requested,
         Reply::NodeShutdownRequested(r) => r.requested,
         Reply::NodeStartShutdown(_) => true,
         // A wait that ends without a tip was interrupted, and nothing but the node does that.

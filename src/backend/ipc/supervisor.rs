@@ -68,7 +68,8 @@ impl Supervisor {
             last_error = Some(why);
             self.state.send_replace(NodeState::Connecting { last_error: last_error.clone() });
             pause = if was_ready { FIRST_PAUSE } else { pause };
-            let length = if matches!(error, SessionError::Ending) { ENDING_PAUSE } else { jittered(pause) };
+            let length =
+                if matches!(error, SessionError::Ending) { ENDING_PAUSE } else { jittered(pause) };
             pause = (pause * 2).min(LONGEST_PAUSE);
             tokio::select! {
                 _ = &mut self.stop => break,
@@ -88,7 +89,11 @@ impl Supervisor {
                 Err(error) => return End::Failed(error),
             },
         };
-        tracing::info!(profile = session.profile.name, title = session.profile.title, "connected to a node");
+        tracing::info!(
+            profile = session.profile.name,
+            title = session.profile.title,
+            "connected to a node"
+        );
         let end = self.use_session(&session, was_ready).await;
         let why = match &end {
             End::Stop => CallError::Draining,
@@ -113,7 +118,8 @@ impl Supervisor {
             },
         };
         *was_ready = true;
-        let info = NodeInfo { profile: session.profile, services: session.services(), tip: Some(tip) };
+        let info =
+            NodeInfo { profile: session.profile, services: session.services(), tip: Some(tip) };
         tracing::info!(height = tip.0, services = ?info.services, "the node is ready");
         self.serve(session, info).await
     }
@@ -188,9 +194,13 @@ impl ShutdownPoll {
             Request::NodeShutdownRequested(v1::NodeShutdownRequestedRequest::default()),
         ];
         let can = |method: Method| {
-            info.services.contains(&method.info().service) && matches!(info.profile.slot(method), Slot::Callable(_))
+            info.services.contains(&method.info().service)
+                && matches!(info.profile.slot(method), Slot::Callable(_))
         };
-        let question = questions.into_iter().find(|q| can(q.method())).filter(|_| info.profile.exceptions_kill);
+        let question = questions
+            .into_iter()
+            .find(|q| can(q.method()))
+            .filter(|_| info.profile.exceptions_kill);
         Self { question }
     }
 

@@ -34,10 +34,16 @@ impl Waiter<'_> {
 }
 
 /// Answers a call.
-pub(super) async fn answer(caller: Caller<'_>, request: Request, waiter: Waiter<'_>) -> Result<Reply, CallError> {
+pub(super) async fn answer(
+    caller: Caller<'_>,
+    request: Request,
+    waiter: Waiter<'_>,
+) -> Result<Reply, CallError> {
     guard::check(caller, &request).await?;
     match request {
-        Request::ChainGetBlockHash(q) => chain::get_block_hash(caller, q).await.map(Reply::ChainGetBlockHash),
+        Request::ChainGetBlockHash(q) => {
+            chain::get_block_hash(caller, q).await.map(Reply::ChainGetBlockHash)
+        }
         Request::ChainGetTransactionAncestry(q) => {
             chain::get_transaction_ancestry(caller, q).await.map(Reply::ChainGetTransactionAncestry)
         }

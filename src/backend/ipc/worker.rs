@@ -88,7 +88,11 @@ impl Crew {
         counts.retired += 1;
         let replace = counts.replaced < self.replaced_threads;
         counts.replaced += usize::from(replace);
-        tracing::warn!(retired = counts.retired, replace, "a server thread of the node does not answer");
+        tracing::warn!(
+            retired = counts.retired,
+            replace,
+            "a server thread of the node does not answer"
+        );
         drop(counts);
         self.changed.notify_one();
         replace
@@ -177,7 +181,11 @@ impl Worker {
 }
 
 /// Completes when the caller has been gone for as long as its call may go on without it.
-async fn overdue(reply: &mut oneshot::Sender<Result<Reply, CallError>>, left: &Cell<bool>, limit: Option<Duration>) {
+async fn overdue(
+    reply: &mut oneshot::Sender<Result<Reply, CallError>>,
+    left: &Cell<bool>,
+    limit: Option<Duration>,
+) {
     reply.closed().await;
     left.set(true);
     match limit {

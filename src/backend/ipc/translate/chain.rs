@@ -14,7 +14,10 @@ pub(in crate::backend::ipc) async fn get_block_hash(
 ) -> Result<v1::ChainGetBlockHashResponse, CallError> {
     let height = request.height;
     if height < 0 {
-        let violation = Violation { field: "height".to_owned(), description: format!("is {height}; it must be at least 0") };
+        let violation = Violation {
+            field: "height".to_owned(),
+            description: format!("is {height}; it must be at least 0"),
+        };
         return Err(CallError::Invalid(vec![violation]));
     }
     let block_hash = block_at(caller, height).await?.ok_or(CallError::AboveTip { height })?;
@@ -25,9 +28,16 @@ pub(in crate::backend::ipc) async fn get_block_hash(
 ///
 /// The first block with at least time 0 and that height is that block, found by the node under one
 /// lock, and every height is harmless.
-pub(in crate::backend::ipc) async fn block_at(caller: Caller<'_>, height: i32) -> Result<Option<Bytes>, CallError> {
+pub(in crate::backend::ipc) async fn block_at(
+    caller: Caller<'_>,
+    height: i32,
+) -> Result<Option<Bytes>, CallError> {
     let wanted = v1::FoundBlockParam { want_hash: true, want_height: true, ..Default::default() };
-    let question = v1::ChainFindFirstBlockWithTimeAndHeightRequest { min_time: 0, min_height: height, block: Some(wanted) };
+    let question = v1::ChainFindFirstBlockWithTimeAndHeightRequest {
+        min_time: 0,
+        min_height: height,
+        block: Some(wanted),
+    };
     let answer = caller.ask_as(question).await?;
     let block = answer.block.filter(|block| answer.found && block.height == Some(height));
     Ok(block.and_then(|block| block.hash))

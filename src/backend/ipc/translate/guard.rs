@@ -18,33 +18,44 @@ const KILLS: &str = "a node that runs already is ended by it";
 const INTERRUPT: &str = "the wait that it would end may be another caller's, or the next one; a wait ends when its call is cancelled";
 const PRIVATE: &str = "the node does not run with -privatebroadcast, and would keep the transaction for ever without sending it";
 const TEST_ONLY: &str = "it is for test networks only";
-const UNSAFE_DEPRECATED: &str = "the node's setting deprecatedrpc holds a value that is no text, on which the node would abort";
+const UNSAFE_DEPRECATED: &str =
+    "the node's setting deprecatedrpc holds a value that is no text, on which the node would abort";
 
 /// Refuses what would harm the node.
 pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), CallError> {
     let method = request.method();
     let refused = |why| Err(CallError::Refused { method, why });
     match request {
-        Request::NodeBaseInitialize(_) | Request::NodeAppInitMain(_) | Request::NodeAppShutdown(_) => refused(KILLS),
+        Request::NodeBaseInitialize(_)
+        | Request::NodeAppInitMain(_)
+        | Request::NodeAppShutdown(_) => refused(KILLS),
         Request::MiningInterrupt(_) => refused(INTERRUPT),
-        Request::ChainBroadcastTransaction(q) if q.broadcast_method() == v1::BroadcastMethod::PrivateBroadcast => {
+        Request::ChainBroadcastTransaction(q)
+            if q.broadcast_method() == v1::BroadcastMethod::PrivateBroadcast =>
+        {
             match settings::is_set(caller, "privatebroadcast").await? {
                 true => Ok(()),
                 false => refused(PRIVATE),
             }
         }
-        Request::ChainRpcEnableDeprecated(_) => match settings::are_texts(caller, "deprecatedrpc").await? {
-            true => Ok(()),
-            false => refused(UNSAFE_DEPRECATED),
-        },
+        Request::ChainRpcEnableDeprecated(_) => {
+            match settings::are_texts(caller, "deprecatedrpc").await? {
+                true => Ok(()),
+                false => refused(UNSAFE_DEPRECATED),
+            }
+        }
         Request::WalletLoaderSetMockTime(_) | Request::WalletLoaderSchedulerMockForward(_) => {
             match caller.ask_as(v1::MiningIsTestChainRequest::default()).await?.test_chain {
                 true => Ok(()),
                 false => refused(TEST_ONLY),
             }
         }
-        Request::ChainCalculateIndividualBumpFees(q) => fee_rate("target_feerate", q.target_feerate.as_ref()),
-        Request::ChainCalculateCombinedBumpFee(q) => fee_rate("target_feerate", q.target_feerate.as_ref()),
+        Request::ChainCalculateIndividualBumpFees(q) => {
+            fee_rate("target_feerate", q.target_feerate.as_ref())
+        }
+        Request::ChainCalculateCombinedBumpFee(q) => {
+            fee_rate("target_feerate", q.target_feerate.as_ref())
+        }
         Request::ChainOverwriteRwSetting(q) => {
             settings::value(&q.value)?;
             settings::write(caller, method, q.action()).await
@@ -59,7 +70,10 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
 fn blocks(request: &Request) -> Result<(), CallError> {
     match data_reads(request) {
         0..=DATA_READS => Ok(()),
-        reads => Err(invalid("want_data", format!("is set {reads} times; at most {DATA_READS} are allowed in one request"))),
+        reads => Err(invalid(
+            "want_data",
+            format!("is set {reads} times; at most {DATA_READS} are allowed in one request"),
+        )),
     }
 }
 
@@ -67,7 +81,10 @@ fn fee_rate(field: &str, rate: Option<&v1::FeeRate>) -> Result<(), CallError> {
     let rate = rate.map_or(0, |rate| rate.sat_per_kvb);
     match rate {
         0..=HIGHEST_FEE_RATE => Ok(()),
-        rate => Err(invalid(field, format!("is {rate} sat per 1000 vB; it must be from 0 to {HIGHEST_FEE_RATE}"))),
+        rate => Err(invalid(
+            field,
+            format!("is {rate} sat per 1000 vB; it must be from 0 to {HIGHEST_FEE_RATE}"),
+        )),
     }
 }
 
@@ -77,5 +94,9 @@ pub(super) fn invalid(field: &str, description: String) -> CallError {
 
 /// Methods that are refused on every running node.
 #[cfg(test)]
-pub(super) const NEVER: [Method; 4] =
-    [Method::NodeBaseInitialize, Method::NodeAppInitMain, Method::NodeAppShutdown, Method::MiningInterrupt];
+pub(super) const NEVER: [Method; 4] = [
+    Method::NodeBaseInitialize,
+    Method::NodeAppInitMain,
+    Method::NodeAppShutdown,
+    Method::MiningInterrupt,
+];

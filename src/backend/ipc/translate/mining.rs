@@ -31,7 +31,10 @@ pub(super) async fn wait_tip_changed(
     loop {
         let turn_ms = left_ms.min(LONGEST_WAIT_MS);
         left_ms -= turn_ms;
-        let turn = v1::MiningWaitTipChangedRequest { current_tip: request.current_tip.clone(), timeout_ms: Some(turn_ms) };
+        let turn = v1::MiningWaitTipChangedRequest {
+            current_tip: request.current_tip.clone(),
+            timeout_ms: Some(turn_ms),
+        };
         let answer = caller.ask_as(turn).await?;
         let unchanged = answer.tip.as_ref().is_some_and(|tip| tip.hash == request.current_tip);
         if !unchanged || left_ms <= 0.0 || waiter.is_gone() {
@@ -91,11 +94,23 @@ where
         }
         bytes += transactions.iter().filter_map(|t| t.tx.as_ref()).map(Bytes::len).sum::<usize>();
         if transactions.len() != part.len() || bytes > LONGEST_REPLY {
-            return Err(CallError::BadReply(format!("{} transactions for {} ids, {bytes} bytes so far", transactions.len(), part.len())));
+            return Err(CallError::BadReply(format!(
+                "{} transactions for {} ids, {bytes} bytes so far",
+                transactions.len(),
+                part.len()
+            )));
         }
         found.extend(transactions);
     }
-    places.into_iter().map(|place| found.get(place).cloned().ok_or_else(|| CallError::Internal("a lost transaction".to_owned()))).collect()
+    places
+        .into_iter()
+        .map(|place| {
+            found
+                .get(place)
+                .cloned()
+                .ok_or_else(|| CallError::Internal("a lost transaction".to_owned()))
+        })
+        .collect()
 }
 
 /// Each id once, and for each mention its place among them.

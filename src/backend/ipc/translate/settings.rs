@@ -22,13 +22,23 @@ pub(super) fn value(json: &str) -> Result<(), CallError> {
     };
     match accepted {
         true => Ok(()),
-        false => Err(invalid("value", "must be null, true, false, a text or a list of texts; write numbers as texts".to_owned())),
+        false => Err(invalid(
+            "value",
+            "must be null, true, false, a text or a list of texts; write numbers as texts"
+                .to_owned(),
+        )),
     }
 }
 
 /// Refuses a write to a settings file that the node does not have.
-pub(super) async fn write(caller: Caller<'_>, method: Method, action: v1::SettingsAction) -> Result<(), CallError> {
-    if action == v1::SettingsAction::SkipWrite || get(caller, "settings").await? != Value::Bool(false) {
+pub(super) async fn write(
+    caller: Caller<'_>,
+    method: Method,
+    action: v1::SettingsAction,
+) -> Result<(), CallError> {
+    if action == v1::SettingsAction::SkipWrite
+        || get(caller, "settings").await? != Value::Bool(false)
+    {
         return Ok(());
     }
     Err(CallError::Refused { method, why: NO_FILE })
@@ -53,13 +63,16 @@ fn leading_number_is_not_zero(text: &str) -> bool {
 pub(super) async fn are_texts(caller: Caller<'_>, name: &str) -> Result<bool, CallError> {
     let question = v1::ChainGetSettingsListRequest { name: name.to_owned() };
     let values = caller.ask_as(question).await?.values;
-    Ok(values.iter().all(|value| matches!(serde_json::from_str(value), Ok(Value::String(_) | Value::Bool(_)))))
+    Ok(values
+        .iter()
+        .all(|value| matches!(serde_json::from_str(value), Ok(Value::String(_) | Value::Bool(_)))))
 }
 
 async fn get(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
     let question = v1::ChainGetSettingRequest { name: name.to_owned() };
     let value = caller.ask_as(question).await?.value;
-    serde_json::from_str(&value).map_err(|error| CallError::BadReply(format!("setting {name}: {error}")))
+    serde_json::from_str(&value)
+        .map_err(|error| CallError::BadReply(format!("setting {name}: {error}")))
 }
 
 #[cfg(test)]
