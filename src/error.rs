@@ -50,6 +50,14 @@ pub enum CallError {
         /// What it passes.
         what: &'static str,
     },
+    /// The call would end or harm the node in the state it is in. Nothing was sent.
+    #[error("{} is refused: {why}", .method.info().full_name)]
+    Refused {
+        /// The method.
+        method: Method,
+        /// What would happen, and what to do instead if there is something.
+        why: &'static str,
+    },
     /// Too much is waiting already. Nothing was sent.
     #[error("too many calls are waiting")]
     Busy {
@@ -99,6 +107,7 @@ impl CallError {
             Self::NotInProfile { .. } => "METHOD_NOT_IN_NODE",
             Self::FieldNotInProfile { .. } => "FIELD_NOT_IN_NODE",
             Self::NotServed { .. } => "METHOD_NOT_SERVED",
+            Self::Refused { .. } => "REFUSED_FOR_SAFETY",
             Self::Busy { .. } => "TOO_MANY_CALLS",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::NoNode(_) => "NODE_UNAVAILABLE",

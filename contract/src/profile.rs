@@ -61,6 +61,8 @@ pub enum Slot {
 pub struct At {
     /// Number of the method in its interface.
     pub ordinal: u16,
+    /// Its parameters name the server thread that runs it. Without, the node runs it on its event loop.
+    pub context: bool,
     pub(crate) params: u16,
     pub(crate) results: u16,
 }

@@ -119,6 +119,7 @@ const fn concerns_operator(error: &CallError) -> bool {
         | CallError::NotInProfile { .. }
         | CallError::FieldNotInProfile { .. }
         | CallError::NotServed { .. }
+        | CallError::Refused { .. }
         | CallError::Busy { .. }
         | CallError::DeadlineExceeded
         // The loss and the return of the node are reported once each, not once for every call.

@@ -225,6 +225,8 @@ fn slot(glue: &Glue<'_>, profile: &Profile, interface: &str, method: &str) -> St
     let place = (profile.profile.clone(), interface.to_owned(), method.to_owned());
     match glue.layouts.methods.get(&place) {
         Some(Availability::Callable { ordinal, params, results }) => {
+            let context =
+                glue.layouts.structs.get(params).is_some_and(|wire| glue.context_of(wire));
             let (i, m) = (interface.to_owned(), method.to_owned());
             let index = |base: &Base, key: &String| {
                 layouts_of(glue, base).iter().position(|k| k == key).unwrap_or(0)
@@ -232,7 +234,7 @@ fn slot(glue: &Glue<'_>, profile: &Profile, interface: &str, method: &str) -> St
             let params = index(&Base::Params(i.clone(), m.clone()), params);
             let results = index(&Base::Results(i, m), results);
             format!(
-                "Slot::Callable(At {{ ordinal: {ordinal}, params: {params}, results: {results} }})"
+                "Slot::Callable(At {{ ordinal: {ordinal}, context: {context}, params: {params}, results: {results} }})"
             )
         }
         Some(Availability::Differs(why)) => format!("Slot::Differs({why:?})"),

@@ -105,6 +105,12 @@ impl Object {
         }
         match profile.inner_at(interface_id, ordinal) {
             Some((inner, _)) if self.serves(interface_id) => self.inner(inner, results),
+            // A method of this generation that the contract has no word for is there all the same.
+            _ if self.serves(interface_id)
+                && profile.interface(interface_id).is_some_and(|i| ordinal < i.methods) =>
+            {
+                Err(capnp::Error::failed("std::exception: invalid thread handle".to_owned()))
+            }
             _ => {
                 Err(capnp::Error::unimplemented(format!("no method {interface_id:#x} @{ordinal}")))
             }

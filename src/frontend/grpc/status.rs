@@ -41,6 +41,7 @@ const fn code(error: &CallError) -> Code {
         CallError::NotInProfile { .. }
         | CallError::FieldNotInProfile { .. }
         | CallError::NotServed { .. } => Code::Unimplemented,
+        CallError::Refused { .. } => Code::FailedPrecondition,
         CallError::Busy { .. } => Code::ResourceExhausted,
         CallError::DeadlineExceeded => Code::DeadlineExceeded,
         CallError::NoNode(_) | CallError::NodeLost | CallError::NodeStuck | CallError::Draining => {
@@ -64,6 +65,7 @@ fn retry_after(error: &CallError) -> Option<Duration> {
         | CallError::NotInProfile { .. }
         | CallError::FieldNotInProfile { .. }
         | CallError::NotServed { .. }
+        | CallError::Refused { .. }
         | CallError::DeadlineExceeded
         // The node may have carried the call out; only the caller knows whether twice is harmless.
         | CallError::NodeLost

@@ -1,0 +1,160 @@
+//! A connection with the objects on it, and single calls on them.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bitcoin_grpc_contract::wire::proxy_capnp::thread;
+use bitcoin_grpc_contract::{Method, Profile, Reply, Request, Service, Slot, Unary, transfer};
+use tokio::time::sleep;
+
+use super::connection::Connection;
+use super::fault::{self, Fault};
+use super::objects::Objects;
+use super::signs::Signs;
+use super::wire;
+use crate::error::CallError;
+
+/// Pause before a call goes again to a thread that had not finished its last one.
+const BUSY_PAUSE: Duration = Duration::from_millis(2);
+
+/// Times it goes again. A thread is free some microseconds after its reply.
+const BUSY_TRIES: usize = 50;
+
+/// A connection whose generation is known.
+pub(super) struct Link {
+    pub(super) profile: &'static Profile,
+    pub(super) objects: Objects,
+    pub(super) signs: Rc<Signs>,
+    /// `None` once it is being closed.
+    connection: RefCell<Option<Rc<Connection>>>,
+    threads_made: Cell<usize>,
+}
+
+impl Link {
+    pub(super) fn new(connection: Connection, profile: &'static Profile, signs: Rc<Signs>) -> Self {
+        let connection = RefCell::new(Some(Rc::new(connection)));
+        Self { profile, objects: Objects::default(), signs, connection, threads_made: Cell::new(0) }
+    }
+
+    pub(super) fn connection(&self) -> capnp::Result<Rc<Connection>> {
+        self.connection
+            .borrow()
+            .clone()
+            .ok_or_else(|| capnp::Error::disconnected("the connection is being closed".to_owned()))
+    }
+
+    /// Has the node make another server thread.
+    pub(super) async fn make_thread(&self) -> capnp::Result<thread::Client> {
+        let number = self.threads_made.replace(self.threads_made.get() + 1);
+        self.connection()?.make_thread(&format!("bitcoin-grpc {number}")).await
+    }
+
+    /// Makes the object of a service. `false`: this node has none.
+    pub(super) async fn make(&self, service: Service, on: &thread::Client) -> capnp::Result<bool> {
+        let connection = self.connection()?;
+        self.objects.make(service, self.profile, &connection.init, on).await
+    }
+
+    /// Completes when the connection is lost.
+    pub(super) async fn lost(&self) {
+        if let Ok(connection) = self.connection() {
+            connection.lost().await;
+        }
+    }
+
+    /// Ends the connection.
+    pub(super) async fn close(&self) {
+        self.objects.release();
+        let connection = self.connection.borrow_mut().take();
+        if let Some(connection) = connection.and_then(Rc::into_inner) {
+            connection.close().await;
+        }
+    }
+}
+
+/// What makes calls: a link, and the server thread that runs them.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'a> {
+    pub(super) link: &'a Link,
+    /// `None` for methods that the node runs on its event loop.
+    pub(super) thread: Option<&'a thread::Client>,
+}
+
+impl Caller<'_> {
+    /// Makes one call, as it is.
+    pub(super) async fn ask(&self, request: &Request) -> Result<Reply, CallError> {
+        let mut tries = 0;
+        loop {
+            match self.try_ask(request).await {
+                Err(Tried::Fault(fault)) if fault.is_thread_busy() && tries < BUSY_TRIES => {
+                    tries += 1;
+                    sleep(BUSY_PAUSE).await;
+                }
+                Err(Tried::Fault(fault)) => {
+                    return Err(fault.into_call_error(request.method(), self.link.profile));
+                }
+                Err(Tried::Error(error)) => return Err(error),
+                Ok(reply) => {
+                    self.link.signs.observe(&reply);
+                    return Ok(reply);
+                }
+            }
+        }
+    }
+
+    /// Makes one call whose reply is of a known type.
+    pub(super) async fn ask_as<Q: Unary>(&self, request: Q) -> Result<Q::Response, CallError> {
+        let reply = self.ask(&request.into_request()).await?;
+        Q::response(reply)
+            .ok_or_else(|| CallError::Internal("a reply of another method".to_owned()))
+    }
+
+    async fn try_ask(&self, request: &Request) -> Result<Reply, Tried> {
+        let (method, profile) = (request.method(), self.link.profile);
+        let Slot::Callable(at) = profile.slot(method) else {
+            return Err(CallError::NotInProfile { method, profile: profile.name, why: None }.into());
+        };
+        let target = self.target(method).await?;
+        let answer = wire::call(&target, method.info().interface_id, at.ordinal, |params| {
+            transfer::write_params(request, at, profile, params, &mut |mut context| {
+                if let Some(thread) = self.thread {
+                    context.set_thread(thread.clone());
+                }
+            })?;
+            Ok::<_, Fault>(())
+        })
+        .await?;
+        let results = answer.get().map_err(|error| fault::of_reply(error.into()))?;
+        Ok(transfer::read_results(method, at, profile, results).map_err(fault::of_reply)?)
+    }
+
+    async fn target(&self, method: Method) -> Result<capnp::capability::Client, Tried> {
+        let (service, link) = (method.info().service, self.link);
+        if let (Service::WalletLoader, Some(thread)) = (service, self.thread) {
+            link.objects.make_wallet_loader(link.profile, thread).await.map_err(Fault::from)?;
+        }
+        let why = Some("this node does not offer the service");
+        link.objects.get(service).ok_or_else(|| {
+            CallError::NotInProfile { method, profile: link.profile.name, why }.into()
+        })
+    }
+}
+
+/// Why a call has no reply: what may be tried again, and what not.
+enum Tried {
+    Fault(Fault),
+    Error(CallError),
+}
+
+impl From<Fault> for Tried {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<CallError> for Tried {
+    fn from(error: CallError) -> Self {
+        Self::Error(error)
+    }
+}

@@ -1,0 +1,311 @@
+//! Calls on their way to a server thread.
+//!
+//! This is the one place that callers on any thread share with the tasks that own the connection. A
+//! call is sorted by what it will occupy; a free server thread takes the oldest call it may run.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bitcoin_grpc_contract::{Needs, Profile, Reply, Request, Service, Slot};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use super::fault::RETRY_AFTER;
+use super::size::is_big;
+use crate::call::Call;
+use crate::error::CallError;
+
+/// What a call occupies while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// A server thread for reads.
+    Read,
+    /// A server thread that may be held for long.
+    Blocking,
+    /// The node's event loop, as the method names no thread.
+    Loop,
+}
+
+const LANES: usize = 3;
+
+/// A call that waits for its turn.
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) deadline: Option<Instant>,
+    /// Where the caller waits; closed once it has left.
+    pub(super) reply: oneshot::Sender<Result<Reply, CallError>>,
+    /// The caller's span, so that what is logged on the way is found under it.
+    pub(super) span: tracing::Span,
+    /// Its reply may be big.
+    pub(super) big: bool,
+    turn: u64,
+}
+
+/// Whether calls are taken.
+#[derive(Debug, Clone)]
+pub(super) enum Gate {
+    /// They are, for a node with this interface.
+    Open {
+        /// Its generation.
+        profile: &'static Profile,
+        /// The services that answer.
+        services: Arc<[Service]>,
+    },
+    /// They are answered with this.
+    Shut(CallError),
+}
+
+/// The queue, shared by callers and server threads.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// Woken when there may be something to take, by lane.
+    work: [Notify; LANES],
+    /// Woken when nothing is waiting or running.
+    idle: Notify,
+}
+
+struct State {
+    gate: Gate,
+    /// Counts the connections; a server thread of an earlier one takes nothing.
+    epoch: u64,
+    /// By lane; those with big replies wait apart, so that small ones can pass them.
+    small: [VecDeque<Job>; LANES],
+    big: VecDeque<Job>,
+    waiting: usize,
+    running: usize,
+    big_running: usize,
+    turn: u64,
+    capacity: usize,
+    big_limit: usize,
+}
+
+impl Queue {
+    pub(super) fn new(capacity: usize, big_limit: usize) -> Self {
+        let state = State {
+            gate: Gate::Shut(CallError::NoNode("not connected yet".to_owned())),
+            epoch: 0,
+            small: Default::default(),
+            big: VecDeque::new(),
+            waiting: 0,
+            running: 0,
+            big_running: 0,
+            turn: 0,
+            capacity,
+            big_limit: big_limit.max(1),
+        };
+        Self { state: Mutex::new(state), work: Default::default(), idle: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics between two steps that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a call in line, or says why not.
+    pub(super) fn push(
+        &self,
+        call: Call,
+    ) -> Result<oneshot::Receiver<Result<Reply, CallError>>, CallError> {
+        let (reply, receiver) = oneshot::channel();
+        let mut state = self.lock();
+        let lane = state.lane_of(&call.request)?;
+        if state.waiting >= state.capacity {
+            return Err(CallError::Busy { retry_after: RETRY_AFTER });
+        }
+        state.turn += 1;
+        let job = Job {
+            big: lane == Lane::Read && is_big(&call.request),
+            request: call.request,
+            deadline: call.deadline,
+            reply,
+            span: tracing::Span::current(),
+            turn: state.turn,
+        };
+        state.waiting += 1;
+        match job.big {
+            true => state.big.push_back(job),
+            false => state.small[lane as usize].push_back(job),
+        }
+        drop(state);
+        self.work[lane as usize].notify_one();
+        Ok(receiver)
+    }
+
+    /// Waits for the next call of a lane. `None`: the connection of this epoch is over.
+    pub(super) async fn next(self: &Arc<Self>, lane: Lane, epoch: u64) -> Option<(Job, Running)> {
+        loop {
+            // Not in the head of the match, which would keep the lock through its arms.
+            let taken = self.lock().take(lane, epoch);
+            match taken {
+                Err(Over) => return None,
+                Ok(Some(job)) => {
+                    let running = Running { big: job.big, queue: Arc::clone(self) };
+                    return Some((job, running));
+                }
+                // The last call in line may have lost its caller.
+                Ok(None) => self.tell_if_idle(),
+            }
+            // A wake-up between the look and this line is kept for us.
+            self.work[lane as usize].notified().await;
+        }
+    }
+
+    fn finished(&self, big: bool) {
+        let mut state = self.lock();
+        state.running -= 1;
+        state.big_running -= usize::from(big);
+        let big_may_run = big && !state.big.is_empty();
+        drop(state);
+        if big_may_run {
+            // A thread may wait although it could take this one now.
+            self.work[Lane::Read as usize].notify_one();
+        }
+        self.tell_if_idle();
+    }
+
+    fn tell_if_idle(&self) {
+        if self.lock().is_idle() {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Takes calls from now on, and returns the epoch in which server threads take them.
+    pub(super) fn open(&self, profile: &'static Profile, services: Vec<Service>) -> u64 {
+        let mut state = self.lock();
+        state.gate = Gate::Open { profile, services: services.into() };
+        state.epoch
+    }
+
+    /// Takes no more calls, but lets those in line have their turn.
+    pub(super) fn close(&self, why: CallError) {
+        self.lock().gate = Gate::Shut(why);
+    }
+
+    /// Takes no more calls, answers those in line, and ends the epoch.
+    pub(super) fn clear(&self, why: &CallError) {
+        self.lock().epoch += 1;
+        self.refuse(why);
+        for work in &self.work {
+            work.notify_waiters();
+        }
+    }
+
+    /// Takes no more calls, and answers those in line.
+    pub(super) fn refuse(&self, why: &CallError) {
+        let mut state = self.lock();
+        state.gate = Gate::Shut(why.clone());
+        state.waiting = 0;
+        let mut jobs: Vec<_> = state.small.iter_mut().flat_map(std::mem::take).collect();
+        jobs.extend(std::mem::take(&mut state.big));
+        drop(state);
+        for job in jobs {
+            // A caller that left needs no answer.
+            let _ = job.reply.send(Err(why.clone()));
+        }
+        self.tell_if_idle();
+    }
+
+    /// Waits until nothing is waiting or running.
+    pub(super) async fn drained(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.lock().is_idle() {
+                return;
+            }
+            idle.await;
+        }
+    }
+}
+
+/// A job that runs; it has ended when this is dropped.
+pub(super) struct Running {
+    queue: Arc<Queue>,
+    big: bool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.queue.finished(self.big);
+    }
+}
+
+/// The epoch is over.
+struct Over;
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.waiting == 0 && self.running == 0
+    }
+
+    /// The lane of a request, if the node can answer it at all.
+    fn lane_of(&self, request: &Request) -> Result<Lane, CallError> {
+        let (profile, services) = match &self.gate {
+            Gate::Open { profile, services } => (profile, services),
+            Gate::Shut(why) => return Err(why.clone()),
+        };
+        let method = request.method();
+        let info = method.info();
+        let at = match profile.slot(method) {
+            Slot::Callable(at) => at,
+            Slot::Absent => {
+                return Err(CallError::NotInProfile { method, profile: profile.name, why: None });
+            }
+            Slot::Differs(why) => {
+                return Err(CallError::NotInProfile {
+                    method,
+                    profile: profile.name,
+                    why: Some(why),
+                });
+            }
+        };
+        let what = match info.needs {
+            Needs::Nothing => None,
+            Needs::Callback => Some("a callback"),
+            Needs::ReturnsObject => Some("an object of the node's"),
+            Needs::Object => Some("an object other than a root one"),
+        };
+        if let Some(what) = what {
+            return Err(CallError::NotServed { method, what });
+        }
+        if !services.contains(&info.service) {
+            return Err(CallError::NotInProfile {
+                method,
+                profile: profile.name,
+                why: Some("this node does not offer the service"),
+            });
+        }
+        Ok(match (at.context, info.blocking) {
+            (false, _) => Lane::Loop,
+            (true, true) => Lane::Blocking,
+            (true, false) => Lane::Read,
+        })
+    }
+
+    fn take(&mut self, lane: Lane, epoch: u64) -> Result<Option<Job>, Over> {
+        if self.epoch != epoch {
+            return Err(Over);
+        }
+        while let Some(job) = self.oldest(lane) {
+            self.waiting -= 1;
+            // Nobody waits for it, and it was not sent: it never was.
+            if job.reply.is_closed() {
+                continue;
+            }
+            self.running += 1;
+            self.big_running += usize::from(job.big);
+            return Ok(Some(job));
+        }
+        Ok(None)
+    }
+
+    fn oldest(&mut self, lane: Lane) -> Option<Job> {
+        let small = self.small[lane as usize].front().map(|job| job.turn);
+        let may_be_big = lane == Lane::Read && self.big_running < self.big_limit;
+        let big = self.big.front().filter(|_| may_be_big).map(|job| job.turn);
+        match (small, big) {
+            (Some(small), Some(big)) if big < small => self.big.pop_front(),
+            (None, Some(_)) => self.big.pop_front(),
+            _ => self.small[lane as usize].pop_front(),
+        }
+    }
+}

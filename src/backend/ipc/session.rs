@@ -1,0 +1,178 @@
+//! A group of connections to one run of a node, and the server threads on them.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitcoin_grpc_contract::wire::proxy_capnp::thread;
+use bitcoin_grpc_contract::{Method, Profile, Service, v1};
+use futures_util::future::select_all;
+use tokio::time::timeout;
+
+use super::config::IpcConfig;
+use super::connection::{Connection, OpenError};
+use super::connector::Connector;
+use super::detect::{self, DetectError};
+use super::link::{Caller, Link};
+use super::queue::{Lane, Queue};
+use super::signs::Signs;
+use super::worker::{Crew, Worker};
+use crate::error::CallError;
+
+/// How long connecting and finding out the generation may take: a dozen round trips.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Services whose objects may be made while the node still loads. Mining is not among them: newer
+/// generations answer only once the chain is loaded.
+const EARLY: [Service; 4] = [Service::Echo, Service::Chain, Service::Node, Service::Rpc];
+
+/// An RPC command that only nodes with wallets have.
+const WALLET_COMMAND: &str = "createwallet";
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    /// No connection.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// No generation.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    /// An object could not be made.
+    #[error("the node went away while its objects were made: {0}")]
+    Objects(#[from] capnp::Error),
+    /// A call that belongs to connecting failed.
+    #[error("the node did not answer a question about its state: {0}")]
+    Question(#[from] CallError),
+    /// It took too long.
+    #[error("the node did not finish the handshake within {} s", HANDSHAKE_LIMIT.as_secs())]
+    Slow,
+    /// The node is about to end.
+    #[error("the node is shutting down")]
+    Ending,
+    /// The connection was lost.
+    #[error("the connection to the node was lost")]
+    Lost,
+}
+
+/// Connections to one run of a node.
+pub(super) struct Session {
+    pub(super) profile: &'static Profile,
+    pub(super) signs: Rc<Signs>,
+    links: Vec<Rc<Link>>,
+    crew: RefCell<Option<Rc<Crew>>>,
+    has_wallets: Cell<bool>,
+}
+
+impl Session {
+    /// Connects, finds out the generation, and makes the objects that can be made at any time.
+    pub(super) async fn establish(config: &IpcConfig) -> Result<Self, SessionError> {
+        timeout(HANDSHAKE_LIMIT, Self::connect_all(config)).await.unwrap_or(Err(SessionError::Slow))
+    }
+
+    async fn connect_all(config: &IpcConfig) -> Result<Self, SessionError> {
+        let connector = Connector::Unix(config.socket.clone());
+        let signs = Rc::new(Signs::default());
+        let first = connect(&connector, config.profile, &signs).await?;
+        let profile = first.profile;
+        let mut links = vec![Rc::new(first)];
+        while links.len() < config.connections {
+            // The same node, as far as one can see; what it speaks is found out all the same.
+            links.push(Rc::new(connect(&connector, Some(profile), &signs).await?));
+        }
+        Ok(Self { profile, signs, links, crew: RefCell::default(), has_wallets: Cell::default() })
+    }
+
+    /// The first connection, on which questions about the node's state are asked.
+    pub(super) fn first(&self) -> &Link {
+        &self.links[0]
+    }
+
+    /// Makes the objects that need a loaded chain.
+    pub(super) async fn complete(&self) -> Result<(), SessionError> {
+        for link in &self.links {
+            let on = link.make_thread().await?;
+            link.make(Service::Mining, &on).await?;
+        }
+        let on = self.first().make_thread().await?;
+        self.has_wallets.set(self.ask_for_wallets(&on).await?);
+        Ok(())
+    }
+
+    /// Whether the node has wallets. Asking a node without for its wallet loader ends it.
+    async fn ask_for_wallets(&self, on: &thread::Client) -> Result<bool, CallError> {
+        let asked = Method::NodeListRpcCommands;
+        if self.first().objects.get(asked.info().service).is_none() {
+            return Ok(false);
+        }
+        let caller = Caller { link: self.first(), thread: Some(on) };
+        let commands = caller.ask_as(v1::NodeListRpcCommandsRequest::default()).await?;
+        Ok(commands.methods.iter().any(|command| command == WALLET_COMMAND))
+    }
+
+    /// The services that answer.
+    pub(super) fn services(&self) -> Vec<Service> {
+        let mut services = self.first().objects.services();
+        if self.has_wallets.get() {
+            services.push(Service::WalletLoader);
+        }
+        services
+    }
+
+    /// Puts server threads to work on a queue.
+    pub(super) fn work(&self, queue: &Arc<Queue>, epoch: u64, config: &IpcConfig) -> Rc<Crew> {
+        let crew = Rc::new(Crew::new(Arc::clone(queue), epoch, config));
+        let numbers = [
+            (Lane::Read, config.read_threads),
+            (Lane::Blocking, config.blocking_threads),
+            (Lane::Loop, 1),
+        ];
+        for (lane, number) in numbers {
+            for link in self.links.iter().cycle().take(number.max(1)) {
+                Worker::spawn(&crew, link, lane);
+            }
+        }
+        *self.crew.borrow_mut() = Some(Rc::clone(&crew));
+        crew
+    }
+
+    /// Completes when any connection is lost.
+    pub(super) async fn lost(&self) {
+        select_all(self.links.iter().map(|link| Box::pin(link.lost()))).await;
+    }
+
+    /// Ends all connections.
+    pub(super) async fn close(self) {
+        self.crew.borrow_mut().take();
+        // Idle server threads hear of the end of their epoch and let go of what they hold.
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+        }
+        for link in &self.links {
+            link.close().await;
+        }
+    }
+}
+
+async fn connect(
+    connector: &Connector,
+    wanted: Option<&'static Profile>,
+    signs: &Rc<Signs>,
+) -> Result<Link, SessionError> {
+    let connection = Connection::open(connector).await?;
+    let on = connection.make_thread("bitcoin-grpc handshake").await?;
+    let profile = match detect::choose(&connection.init, &on, wanted).await {
+        Ok(profile) => profile,
+        Err(error) => {
+            drop(on);
+            connection.close().await;
+            return Err(error.into());
+        }
+    };
+    let link = Link::new(connection, profile, Rc::clone(signs));
+    for service in EARLY {
+        link.make(service, &on).await?;
+    }
+    Ok(link)
+}

@@ -1,0 +1,4 @@
+//! Tests against nodes of our own making, and against real ones.
+
+mod real;
+mod requests;

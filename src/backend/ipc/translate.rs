@@ -1,0 +1,65 @@
+//! From a call to what may be sent to a real node, and from its replies to the call's.
+//!
+//! Most calls are sent as they are. Those that can harm a node, or mislead a caller, are refused,
+//! asked another way, or corrected here, each by a short function that names the hazard.
+//! `docs/node-safety.md` tells of every method. Requests have passed
+//! [`Request::check`](bitcoin_grpc_contract::Request::check) before; nothing here repeats it.
+
+pub(super) mod chain;
+mod guard;
+mod mining;
+mod settings;
+
+use std::cell::Cell;
+
+use bitcoin_grpc_contract::{Reply, Request, mask};
+use tokio::time::Instant;
+
+use super::link::Caller;
+use crate::error::CallError;
+
+/// What is known of who waits for a call.
+#[derive(Clone, Copy)]
+pub(super) struct Waiter<'a> {
+    /// When it stops waiting.
+    pub(super) deadline: Option<Instant>,
+    /// Whether it has left.
+    pub(super) left: &'a Cell<bool>,
+}
+
+impl Waiter<'_> {
+    fn is_gone(self) -> bool {
+        self.left.get() || self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+}
+
+/// Answers a call.
+pub(super) async fn answer(
+    caller: Caller<'_>,
+    request: Request,
+    waiter: Waiter<'_>,
+) -> Result<Reply, CallError> {
+    guard::check(caller, &request).await?;
+    match request {
+        Request::ChainGetBlockHash(q) => {
+            chain::get_block_hash(caller, q).await.map(Reply::ChainGetBlockHash)
+        }
+        Request::ChainGetTransactionAncestry(q) => {
+            chain::get_transaction_ancestry(caller, q).await.map(Reply::ChainGetTransactionAncestry)
+        }
+        Request::MiningWaitTipChanged(q) => {
+            mining::wait_tip_changed(caller, q, waiter).await.map(Reply::MiningWaitTipChanged)
+        }
+        Request::MiningGetTransactionsByTxId(q) => {
+            mining::by_txid(caller, q, waiter).await.map(Reply::MiningGetTransactionsByTxId)
+        }
+        Request::MiningGetTransactionsByWitnessId(q) => {
+            mining::by_wtxid(caller, q, waiter).await.map(Reply::MiningGetTransactionsByWitnessId)
+        }
+        request => {
+            let mut reply = caller.ask(&request).await?;
+            mask(&request, &mut reply);
+            Ok(reply)
+        }
+    }
+}

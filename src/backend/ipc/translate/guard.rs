@@ -1,0 +1,104 @@
+//! What is refused before it is sent.
+
+#[cfg(test)]
+use bitcoin_grpc_contract::Method;
+use bitcoin_grpc_contract::{Request, Violation, v1};
+
+use super::super::link::Caller;
+use super::super::size::data_reads;
+use super::settings;
+use crate::error::CallError;
+
+/// Blocks that one request may have read from disk: three for a common ancestor, and one more. Each
+/// takes the node up to 80 ms on its event loop, and 4 MB of the reply.
+const DATA_READS: usize = 4;
+
+/// Highest fee rate, in satoshi per 1000 vB: all coins there are. Higher ones overflow in the node.
+const HIGHEST_FEE_RATE: i64 = 2_100_000_000_000_000;
+
+const KILLS: &str = "a node that runs already is ended by it";
+const INTERRUPT: &str = "the wait that it would end may be another caller's, or the next one; a wait ends when its call is cancelled";
+const PRIVATE: &str = "the node does not run with -privatebroadcast, and would keep the transaction for ever without sending it";
+const TEST_ONLY: &str = "it is for test networks only";
+const UNSAFE_DEPRECATED: &str =
+    "the node's setting deprecatedrpc holds a value that is no text, on which the node would abort";
+
+/// Refuses what would harm the node.
+pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), CallError> {
+    let method = request.method();
+    let refused = |why| Err(CallError::Refused { method, why });
+    match request {
+        Request::NodeBaseInitialize(_)
+        | Request::NodeAppInitMain(_)
+        | Request::NodeAppShutdown(_) => refused(KILLS),
+        Request::MiningInterrupt(_) => refused(INTERRUPT),
+        Request::ChainBroadcastTransaction(q)
+            if q.broadcast_method() == v1::BroadcastMethod::PrivateBroadcast =>
+        {
+            match settings::is_set(caller, "privatebroadcast").await? {
+                true => Ok(()),
+                false => refused(PRIVATE),
+            }
+        }
+        Request::ChainRpcEnableDeprecated(_) => {
+            match settings::are_texts(caller, "deprecatedrpc").await? {
+                true => Ok(()),
+                false => refused(UNSAFE_DEPRECATED),
+            }
+        }
+        Request::WalletLoaderSetMockTime(_) | Request::WalletLoaderSchedulerMockForward(_) => {
+            match caller.ask_as(v1::MiningIsTestChainRequest::default()).await?.test_chain {
+                true => Ok(()),
+                false => refused(TEST_ONLY),
+            }
+        }
+        Request::ChainCalculateIndividualBumpFees(q) => {
+            fee_rate("target_feerate", q.target_feerate.as_ref())
+        }
+        Request::ChainCalculateCombinedBumpFee(q) => {
+            fee_rate("target_feerate", q.target_feerate.as_ref())
+        }
+        Request::ChainOverwriteRwSetting(q) => {
+            settings::value(&q.value)?;
+            settings::write(caller, method, q.action()).await
+        }
+        Request::ChainDeleteRwSettings(q) => settings::write(caller, method, q.action()).await,
+        Request::NodeUpdateRwSetting(q) => settings::value(&q.value),
+        Request::NodeForceSetting(q) => settings::value(&q.value),
+        request => blocks(request),
+    }
+}
+
+fn blocks(request: &Request) -> Result<(), CallError> {
+    match data_reads(request) {
+        0..=DATA_READS => Ok(()),
+        reads => Err(invalid(
+            "want_data",
+            format!("is set {reads} times; at most {DATA_READS} are allowed in one request"),
+        )),
+    }
+}
+
+fn fee_rate(field: &str, rate: Option<&v1::FeeRate>) -> Result<(), CallError> {
+    let rate = rate.map_or(0, |rate| rate.sat_per_kvb);
+    match rate {
+        0..=HIGHEST_FEE_RATE => Ok(()),
+        rate => Err(invalid(
+            field,
+            format!("is {rate} sat per 1000 vB; it must be from 0 to {HIGHEST_FEE_RATE}"),
+        )),
+    }
+}
+
+pub(super) fn invalid(field: &str, description: String) -> CallError {
+    CallError::Invalid(vec![Violation { field: field.to_owned(), description }])
+}
+
+/// Methods that are refused on every running node.
+#[cfg(test)]
+pub(super) const NEVER: [Method; 4] = [
+    Method::NodeBaseInitialize,
+    Method::NodeAppInitMain,
+    Method::NodeAppShutdown,
+    Method::MiningInterrupt,
+];

@@ -1,0 +1,99 @@
+//! Settings that a node stumbles over.
+//!
+//! The node reads settings where it needs them, as text, number or truth, and an exception in its
+//! reading is not always caught: a value of an odd type, written now, can end the node later.
+
+use bitcoin_grpc_contract::{Method, v1};
+use serde_json::Value;
+
+use super::super::link::Caller;
+use super::guard::invalid;
+use crate::error::CallError;
+
+const NO_FILE: &str = "the node runs with -nosettings, and would abort on the write";
+
+/// Holds a setting's new value to the types that the node can read: null, truth values, texts, and
+/// lists of texts. The node's own windows write numbers as texts, too.
+pub(super) fn value(json: &str) -> Result<(), CallError> {
+    let accepted = match serde_json::from_str(json) {
+        Ok(Value::Null | Value::Bool(_) | Value::String(_)) => true,
+        Ok(Value::Array(items)) => items.iter().all(Value::is_string),
+        _ => false,
+    };
+    match accepted {
+        true => Ok(()),
+        false => Err(invalid(
+            "value",
+            "must be null, true, false, a text or a list of texts; write numbers as texts"
+                .to_owned(),
+        )),
+    }
+}
+
+/// Refuses a write to a settings file that the node does not have.
+pub(super) async fn write(
+    caller: Caller<'_>,
+    method: Method,
+    action: v1::SettingsAction,
+) -> Result<(), CallError> {
+    if action == v1::SettingsAction::SkipWrite
+        || get(caller, "settings").await? != Value::Bool(false)
+    {
+        return Ok(());
+    }
+    Err(CallError::Refused { method, why: NO_FILE })
+}
+
+/// Whether a switch is on, as the node reads it: a text counts by the number it begins with, and an
+/// empty one is on.
+pub(super) async fn is_set(caller: Caller<'_>, name: &str) -> Result<bool, CallError> {
+    Ok(match get(caller, name).await? {
+        Value::Bool(on) => on,
+        Value::String(text) => text.is_empty() || leading_number_is_not_zero(&text),
+        _ => false,
+    })
+}
+
+fn leading_number_is_not_zero(text: &str) -> bool {
+    let text = text.trim_start().trim_start_matches(['+', '-']);
+    text.chars().take_while(char::is_ascii_digit).any(|digit| digit != '0')
+}
+
+/// Whether all values of a setting can be read as text.
+pub(super) async fn are_texts(caller: Caller<'_>, name: &str) -> Result<bool, CallError> {
+    let question = v1::ChainGetSettingsListRequest { name: name.to_owned() };
+    let values = caller.ask_as(question).await?.values;
+    Ok(values
+        .iter()
+        .all(|value| matches!(serde_json::from_str(value), Ok(Value::String(_) | Value::Bool(_)))))
+}
+
+async fn get(caller: Caller<'_>, name: &str) -> Result<Value, CallError> {
+    let question = v1::ChainGetSettingRequest { name: name.to_owned() };
+    let value = caller.ask_as(question).await?.value;
+    serde_json::from_str(&value)
+        .map_err(|error| CallError::BadReply(format!("setting {name}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_node_reads_is_written() {
+        for good in ["null", "true", "\"1\"", "[]", "[\"a\",\"b\"]"] {
+            assert_eq!(value(good), Ok(()), "{good}");
+        }
+        for bad in ["1", "{}", "[1]", "[[\"a\"]]", "{", ""] {
+            assert!(value(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_a_number_to_a_switch() {
+        assert!(leading_number_is_not_zero("1"));
+        assert!(leading_number_is_not_zero("-10x"));
+        assert!(!leading_number_is_not_zero("0"));
+        assert!(!leading_number_is_not_zero("no"));
+    }
+}
