@@ -739,9 +739,9 @@ struct FoundBlockParam @0xedde51f40e3cad2a {
   wantLocator @6 :Bool;
   # Report a locator of the block.
   nextBlock @7 :FoundBlockParam;
-  # Also report about the next block of the active chain; may be nested, a few levels deep.
+  # Also report about the next block of the active chain; may be nested, up to 15 blocks.
   wantData @8 :Bool;
-  # Report the whole block.
+  # Report the whole block; of two blocks at most in one request.
 }
 
 struct FoundBlockResult @0x980d6d9f8f8630fe {

@@ -5,13 +5,14 @@
 
 use bitcoin::consensus::encode::deserialize;
 
+use crate::budget;
 use crate::codec::{address_length, is_subnet};
 use crate::glue::{Request, check_request};
 use crate::v1;
 
-/// Deepest nesting of messages in a request. Real nodes read 40 nested `next_block` and more; no
-/// client has a use for them, and every level costs the node a look-up under its main lock.
-const MAX_DEPTH: u16 = 32;
+/// Deepest nesting of messages in a request. No client needs as much; every level of `next_block`
+/// costs the node a look-up under its main lock, and a real node of February 2026 ended at 60.
+const MAX_DEPTH: u16 = 16;
 
 /// Most faults that are reported of one request; a list of bad items would repeat itself.
 const MAX_VIOLATIONS: usize = 20;
@@ -33,6 +34,7 @@ impl Request {
     pub fn check(&self) -> Result<(), Vec<Violation>> {
         let mut violations = Violations(Vec::new());
         check_request(self, &mut violations);
+        budget::check(self, &mut violations);
         if violations.0.is_empty() { Ok(()) } else { Err(violations.0) }
     }
 }

@@ -7,6 +7,7 @@
 //! read the results.
 
 mod adapt;
+mod budget;
 mod check;
 mod codec;
 mod error;

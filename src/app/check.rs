@@ -75,6 +75,11 @@ fn service_report(node: &NodeInfo, service: Service, rights: Rights) -> String {
         unable.into_iter().filter_map(|(why, method)| Some((why?, method))).collect();
     unable.sort_by_key(|(why, _)| *why);
     for same in unable.chunk_by(|(first, _), (second, _)| first == second) {
+        // If it is the whole interface, its name says enough.
+        if same.len() == methods.len() {
+            let _ = writeln!(out, "  {}", same[0].0.text(node.profile));
+            continue;
+        }
         let names: Vec<_> = same.iter().map(|(_, method)| method.info().name).collect();
         let _ = writeln!(out, "  {}: {}", same[0].0.text(node.profile), names.join(", "));
     }

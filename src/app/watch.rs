@@ -49,7 +49,7 @@ fn log(state: &NodeState, socket: &Path) {
 pub(super) fn describe(node: &NodeInfo) -> String {
     let services: Vec<_> = node.services.iter().map(|service| service.name()).collect();
     format!(
-        "{} ({}), {}, with {}",
+        "{} ({}), tip {}, with {}",
         node.profile.title,
         node.profile.name,
         tip(node),
@@ -60,8 +60,8 @@ pub(super) fn describe(node: &NodeInfo) -> String {
 /// Its tip, in the form that people know: the hash in reverse byte order.
 pub(super) fn tip(node: &NodeInfo) -> String {
     let Some((height, hash)) = &node.tip else {
-        return "tip unknown".to_owned();
+        return "unknown".to_owned();
     };
     let hash: String = hash.iter().rev().map(|byte| format!("{byte:02x}")).collect();
-    format!("height {height}, tip {hash}")
+    format!("{hash} at height {height}")
 }

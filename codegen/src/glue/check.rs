@@ -24,7 +24,9 @@ fn checked(glue: &Glue<'_>) -> BTreeSet<String> {
     loop {
         let before = checked.len();
         for message in glue.contract.messages.values().filter(|m| m.requested) {
-            if message.fields.iter().any(|field| !body(glue, field, &checked).is_empty()) {
+            // A message that holds itself is looked into for its depth alone.
+            let nests = message.fields.iter().any(|f| holds(glue, &f.shape, &message.name));
+            if nests || message.fields.iter().any(|f| !body(glue, f, &checked).is_empty()) {
                 checked.insert(message.name.clone());
             }
         }
@@ -32,6 +34,11 @@ fn checked(glue: &Glue<'_>) -> BTreeSet<String> {
             return checked;
         }
     }
+}
+
+fn holds(glue: &Glue<'_>, shape: &Shape, name: &str) -> bool {
+    matches!(shape, Shape::Struct(inner)
+        if glue.schema.structure(inner).is_some_and(|s| message_name(s) == name))
 }
 
 fn function(glue: &Glue<'_>, message: &Message, checked: &BTreeSet<String>) -> String {

@@ -62,7 +62,7 @@ impl Supervisor {
                 End::Stop => break,
                 End::Failed(error) => error,
             };
-            tracing::warn!(%error, "no node");
+            tracing::debug!(%error, "no node");
             let why = error.to_string();
             self.queue.clear(&CallError::NoNode(why.clone()));
             last_error = Some(why);
@@ -120,7 +120,7 @@ impl Supervisor {
         *was_ready = true;
         let info =
             NodeInfo { profile: session.profile, services: session.services(), tip: Some(tip) };
-        tracing::info!(height = tip.0, services = ?info.services, "the node is ready");
+        tracing::debug!(height = tip.0, services = ?info.services, "the node is ready");
         self.serve(session, info).await
     }
 

@@ -26,7 +26,8 @@ pub struct Reflection {
 }
 
 impl Reflection {
-    /// Serves the contract's descriptors, and those of health and of reflection itself.
+    /// Serves the contract's descriptors, and those of health, of statuses' details and of
+    /// reflection itself.
     ///
     /// # Errors
     /// When the descriptors that were built in do not decode.
@@ -56,6 +57,8 @@ fn builder() -> Builder<'static> {
     Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // The details of statuses travel as Any; tools look their types up here.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         // Both versions list both; the builder by itself would add its own only.
         .include_reflection_service(false)
         .register_encoded_file_descriptor_set(v1::FILE_DESCRIPTOR_SET)
