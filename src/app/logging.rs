@@ -1,5 +1,7 @@
 //! The log: to standard error, for people or for machines.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::Subscriber;
 
@@ -26,7 +28,9 @@ pub enum LogForm {
 pub fn start(config: &LogConfig) {
     let subscriber = Subscriber::builder()
         .with_env_filter(EnvFilter::new(&config.level))
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // Colours are for people who look on, not for files.
+        .with_ansi(std::io::stderr().is_terminal());
     let _ = match config.form {
         LogForm::Human => tracing::subscriber::set_global_default(subscriber.finish()),
         LogForm::Json => tracing::subscriber::set_global_default(subscriber.json().finish()),
