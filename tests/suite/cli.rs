@@ -19,12 +19,8 @@ fn run(program: &mut Command) -> (Output, String) {
 fn help_is_for_newcomers() {
     let output = program().arg("--help").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    for word in [
-        "bitcoin-grpc serve",
-        "grpcurl -plaintext",
-        "-ipcbind=unix",
-        "BITCOIN_GRPC_LISTEN",
-    ] {
+    for word in ["bitcoin-grpc serve", "grpcurl -plaintext", "-ipcbind=unix", "BITCOIN_GRPC_LISTEN"]
+    {
         assert!(text.contains(word), "{word}");
     }
 }
@@ -35,18 +31,12 @@ fn every_fault_is_told_at_once_by_the_name_it_was_typed_by() {
     let file = directory.path().join("c.toml");
     std::fs::write(&file, "nonsense = 1\ndrain = \"never\"").unwrap();
     let mut program = program();
-    program
-        .args(["serve", "--listen", "0.0.0.0:1", "--config"])
-        .arg(&file);
+    program.args(["serve", "--listen", "0.0.0.0:1", "--config"]).arg(&file);
     let (output, errors) = run(program.env("BITCOIN_GRPC_THREADS", "none"));
     assert_eq!(output.status.code(), Some(2));
-    for name in [
-        "--listen",
-        "--insecure-listen",
-        "BITCOIN_GRPC_THREADS",
-        "nonsense",
-        "drain (in the file)",
-    ] {
+    for name in
+        ["--listen", "--insecure-listen", "BITCOIN_GRPC_THREADS", "nonsense", "drain (in the file)"]
+    {
         assert!(errors.contains(name), "{name} is not in {errors}");
     }
 }
@@ -61,13 +51,7 @@ fn check_without_a_node_fails_and_says_what_to_look_at() {
 #[test]
 fn serve_says_where_it_listens_and_stops_when_told_to() {
     let mut server = program()
-        .args([
-            "serve",
-            "--node",
-            "unix:/nowhere/node.sock",
-            "--listen",
-            "127.0.0.1:0",
-        ])
+        .args(["serve", "--node", "unix:/nowhere/node.sock", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -76,10 +60,7 @@ fn serve_says_where_it_listens_and_stops_when_told_to() {
     let first = lines.next().unwrap().unwrap();
     let address = first.strip_prefix("listening on ").unwrap();
     std::net::TcpStream::connect(address).unwrap();
-    let killed = Command::new("kill")
-        .args(["-TERM", &server.id().to_string()])
-        .status()
-        .unwrap();
+    let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
     assert!(killed.success());
     assert!(server.wait().unwrap().success());
 }

@@ -52,10 +52,7 @@ async fn a_call_that_does_not_end_is_cut_off_at_the_limit() {
             std::future::pending::<Result<Reply, CallError>>()
         }
     });
-    let setup = Setup {
-        drain: Duration::from_millis(100),
-        ..Setup::default()
-    };
+    let setup = Setup { drain: Duration::from_millis(100), ..Setup::default() };
     let harness = Harness::with(setup, backend).await;
     let mut client = harness.echo().await;
     let call = tokio::spawn(async move { client.echo(echo_request("x")).await });
@@ -70,24 +67,14 @@ async fn a_call_that_does_not_end_is_cut_off_at_the_limit() {
 async fn who_watches_the_health_is_told_and_does_not_hold_up_the_end() {
     let harness = Harness::start(echo()).await;
     let mut client = HealthClient::new(harness.channel().await);
-    let mut health = client
-        .watch(HealthCheckRequest::default())
-        .await
-        .unwrap()
-        .into_inner();
+    let mut health = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     while health.message().await.unwrap().unwrap().status() != ServingStatus::Serving {}
     let start = Instant::now();
     let stopped = harness.stop();
-    assert_eq!(
-        health.message().await.unwrap().unwrap().status(),
-        ServingStatus::NotServing
-    );
+    assert_eq!(health.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
     assert!(health.message().await.unwrap().is_none());
     stopped.await.unwrap().unwrap();
-    assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "it waited for the limit"
-    );
+    assert!(start.elapsed() < Duration::from_secs(4), "it waited for the limit");
 }
 
 #[tokio::test]
@@ -96,21 +83,11 @@ async fn every_worker_serves() {
     let backend = mock({
         let names = Arc::clone(&names);
         move |call| {
-            names
-                .lock()
-                .unwrap()
-                .insert(std::thread::current().name().unwrap().to_owned());
+            names.lock().unwrap().insert(std::thread::current().name().unwrap().to_owned());
             async { echoed(call) }
         }
     });
-    let harness = Harness::with(
-        Setup {
-            threads: 3,
-            ..Setup::default()
-        },
-        backend,
-    )
-    .await;
+    let harness = Harness::with(Setup { threads: 3, ..Setup::default() }, backend).await;
     for _ in 0..3 {
         harness.echo().await.echo(echo_request("x")).await.unwrap();
     }

@@ -73,11 +73,7 @@ pub(crate) fn failing(error: CallError) -> Mock {
 /// A node that offers these.
 pub(crate) fn ready(services: &[Service]) -> NodeState {
     let profile = Profile::by_name("core-32").unwrap();
-    NodeState::Ready(NodeInfo {
-        profile,
-        services: services.to_vec(),
-        tip: None,
-    })
+    NodeState::Ready(NodeInfo { profile, services: services.to_vec(), tip: None })
 }
 
 /// What the tests change of the configuration.
@@ -141,12 +137,7 @@ impl Harness {
         let address = server.addresses()[0].to_string();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { _ = stopped.await }));
-        Self {
-            address,
-            state,
-            stop,
-            running,
-        }
+        Self { address, state, stop, running }
     }
 
     pub(crate) async fn channel(&self) -> Channel {
@@ -166,7 +157,5 @@ impl Harness {
 }
 
 pub(crate) fn echo_request(text: &str) -> v1::EchoEchoRequest {
-    v1::EchoEchoRequest {
-        echo: text.to_owned(),
-    }
+    v1::EchoEchoRequest { echo: text.to_owned() }
 }

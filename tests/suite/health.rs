@@ -11,9 +11,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use super::harness::{Harness, echo, ready};
 
 fn of(service: &str) -> HealthCheckRequest {
-    HealthCheckRequest {
-        service: service.to_owned(),
-    }
+    HealthCheckRequest { service: service.to_owned() }
 }
 
 async fn watch(
@@ -25,14 +23,7 @@ async fn watch(
 
 /// Reads until the stream says what is wanted; a state that lasts shortly may be skipped.
 async fn wait_for(stream: &mut Streaming<HealthCheckResponse>, wanted: ServingStatus) {
-    while stream
-        .message()
-        .await
-        .unwrap()
-        .expect("the stream ended")
-        .status()
-        != wanted
-    {}
+    while stream.message().await.unwrap().expect("the stream ended").status() != wanted {}
 }
 
 #[tokio::test]
@@ -57,19 +48,10 @@ async fn a_service_that_the_node_lacks_is_not_serving() {
     wait_for(&mut chain, ServingStatus::Serving).await;
     harness.state.send_replace(ready(&[Service::Mining]));
     wait_for(&mut chain, ServingStatus::NotServing).await;
-    for (service, status) in [
-        ("", ServingStatus::Serving),
-        ("bitcoin.ipc.v1.BlockTemplate", ServingStatus::Serving),
-    ] {
-        assert_eq!(
-            client
-                .check(of(service))
-                .await
-                .unwrap()
-                .into_inner()
-                .status(),
-            status
-        );
+    for (service, status) in
+        [("", ServingStatus::Serving), ("bitcoin.ipc.v1.BlockTemplate", ServingStatus::Serving)]
+    {
+        assert_eq!(client.check(of(service)).await.unwrap().into_inner().status(), status);
     }
 }
 
@@ -79,9 +61,7 @@ async fn nothing_serves_while_the_node_is_away_and_all_does_again_when_it_is_bac
     let mut client = HealthClient::new(harness.channel().await);
     let mut overall = watch(&mut client, "").await;
     wait_for(&mut overall, ServingStatus::Serving).await;
-    harness.state.send_replace(NodeState::Connecting {
-        last_error: Some("gone".to_owned()),
-    });
+    harness.state.send_replace(NodeState::Connecting { last_error: Some("gone".to_owned()) });
     wait_for(&mut overall, ServingStatus::NotServing).await;
     harness.state.send_replace(ready(&Service::ALL));
     wait_for(&mut overall, ServingStatus::Serving).await;

@@ -28,29 +28,14 @@ async fn ten_thousand_calls_at_once() {
         tokio::time::sleep(Duration::from_millis(2)).await;
         echoed(call)
     });
-    let limits = Limits {
-        in_flight: 64,
-        queue: 256,
-        ..Limits::default()
-    };
-    let harness = Harness::with(
-        Setup {
-            limits,
-            ..Setup::default()
-        },
-        backend,
-    )
-    .await;
+    let limits = Limits { in_flight: 64, queue: 256, ..Limits::default() };
+    let harness = Harness::with(Setup { limits, ..Setup::default() }, backend).await;
     let mut floods = Vec::new();
     for _ in 0..CONNECTIONS {
         floods.push(flood(harness.echo().await, CALLS.div_ceil(CONNECTIONS)));
     }
     let mut health = tonic_health::pb::health_client::HealthClient::new(harness.channel().await);
-    let checked = async {
-        health
-            .check(tonic_health::pb::HealthCheckRequest::default())
-            .await
-    };
+    let checked = async { health.check(tonic_health::pb::HealthCheckRequest::default()).await };
     let (answers, checked) = tokio::join!(join_all(floods), checked);
     checked.expect("nobody else may notice");
     let (mut answered, mut refused) = (0, 0);
@@ -64,16 +49,6 @@ async fn ten_thousand_calls_at_once() {
             }
         }
     }
-    assert!(
-        answered > 0 && refused > 0,
-        "{answered} answered, {refused} refused"
-    );
-    assert!(
-        harness
-            .echo()
-            .await
-            .echo(echo_request("after"))
-            .await
-            .is_ok()
-    );
+    assert!(answered > 0 && refused > 0, "{answered} answered, {refused} refused");
+    assert!(harness.echo().await.echo(echo_request("after")).await.is_ok());
 }

@@ -50,9 +50,8 @@ pub(crate) fn post(address: &str, path: &str) -> http::request::Builder {
 
 pub(crate) async fn send(address: &str, request: Request<Bytes>) -> Answer {
     let stream = TcpStream::connect(address).await.unwrap();
-    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let response = sender.send_request(request.map(Full::new)).await.unwrap();
     collect(response).await
@@ -62,10 +61,5 @@ async fn collect(response: Response<hyper::body::Incoming>) -> Answer {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap();
     let trailers = body.trailers().cloned().unwrap_or_default();
-    Answer {
-        http: parts.status.as_u16(),
-        headers: parts.headers,
-        body: body.to_bytes(),
-        trailers,
-    }
+    Answer { http: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes(), trailers }
 }

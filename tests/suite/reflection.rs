@@ -18,18 +18,8 @@ macro_rules! ask {
             message_request: Some($question),
         };
         let mut client = ServerReflectionClient::new($channel);
-        let answers = client
-            .server_reflection_info(tokio_stream::once(request))
-            .await
-            .unwrap();
-        answers
-            .into_inner()
-            .next()
-            .await
-            .unwrap()
-            .unwrap()
-            .message_response
-            .unwrap()
+        let answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap();
+        answers.into_inner().next().await.unwrap().unwrap().message_response.unwrap()
     }};
 }
 
@@ -37,16 +27,10 @@ macro_rules! services {
     ($version:ident, $channel:expr) => {{
         use $version::server_reflection_request::MessageRequest;
         use $version::server_reflection_response::MessageResponse;
-        match ask!(
-            $version,
-            $channel,
-            MessageRequest::ListServices(String::new())
-        ) {
-            MessageResponse::ListServicesResponse(list) => list
-                .service
-                .into_iter()
-                .map(|service| service.name)
-                .collect::<Vec<_>>(),
+        match ask!($version, $channel, MessageRequest::ListServices(String::new())) {
+            MessageResponse::ListServicesResponse(list) => {
+                list.service.into_iter().map(|service| service.name).collect::<Vec<_>>()
+            }
             other => panic!("{other:?}"),
         }
     }};
@@ -56,11 +40,7 @@ macro_rules! file_of {
     ($version:ident, $channel:expr, $symbol:expr) => {{
         use $version::server_reflection_request::MessageRequest;
         use $version::server_reflection_response::MessageResponse;
-        match ask!(
-            $version,
-            $channel,
-            MessageRequest::FileContainingSymbol($symbol)
-        ) {
+        match ask!($version, $channel, MessageRequest::FileContainingSymbol($symbol)) {
             MessageResponse::FileDescriptorResponse(files) => {
                 FileDescriptorProto::decode(&files.file_descriptor_proto[0][..]).unwrap()
             }
@@ -91,21 +71,11 @@ async fn both_versions_list_every_service() {
 
 /// The comment on a method, as tools find it: path 6 is the services, 2 their methods.
 fn comment(file: &FileDescriptorProto, service: &str, method: &str) -> Option<String> {
-    let s = file
-        .service
-        .iter()
-        .position(|candidate| candidate.name() == service)?;
-    let m = file.service[s]
-        .method
-        .iter()
-        .position(|candidate| candidate.name() == method)?;
+    let s = file.service.iter().position(|candidate| candidate.name() == service)?;
+    let m = file.service[s].method.iter().position(|candidate| candidate.name() == method)?;
     let path = [6, i32::try_from(s).unwrap(), 2, i32::try_from(m).unwrap()];
     let locations = &file.source_code_info.as_ref()?.location;
-    locations
-        .iter()
-        .find(|location| location.path == path)?
-        .leading_comments
-        .clone()
+    locations.iter().find(|location| location.path == path)?.leading_comments.clone()
 }
 
 #[tokio::test]
@@ -116,16 +86,9 @@ async fn every_method_is_described_with_a_comment() {
         let symbol = format!("bitcoin.ipc.v1.{}", service.name());
         let file = file_of!(v1, channel.clone(), symbol.clone());
         assert_eq!(file, file_of!(v1alpha, channel.clone(), symbol));
-        for method in Method::ALL
-            .into_iter()
-            .filter(|method| method.info().service == service)
-        {
+        for method in Method::ALL.into_iter().filter(|method| method.info().service == service) {
             let comment = comment(&file, service.name(), method.info().name).unwrap_or_default();
-            assert!(
-                comment.contains("Access: "),
-                "{}: {comment:?}",
-                method.info().full_name
-            );
+            assert!(comment.contains("Access: "), "{}: {comment:?}", method.info().full_name);
         }
     }
 }
@@ -139,14 +102,7 @@ async fn every_import_can_be_had_by_its_name() {
     let set =
         FileDescriptorSet::decode(bitcoin_grpc::frontend::grpc::reflection::DESCRIPTORS).unwrap();
     for name in set.file.iter().flat_map(|file| &file.dependency) {
-        let answer = ask!(
-            v1,
-            channel.clone(),
-            MessageRequest::FileByFilename(name.clone())
-        );
-        assert!(
-            matches!(answer, MessageResponse::FileDescriptorResponse(_)),
-            "{name}"
-        );
+        let answer = ask!(v1, channel.clone(), MessageRequest::FileByFilename(name.clone()));
+        assert!(matches!(answer, MessageResponse::FileDescriptorResponse(_)), "{name}");
     }
 }

@@ -19,12 +19,7 @@ async fn sent(path: &str, headers: &[(&str, &str)], body: Bytes) -> Answer {
     }
     let answer = send(&harness.address, request.body(body).unwrap()).await;
     assert_eq!(
-        decent
-            .echo(echo_request("still there"))
-            .await
-            .unwrap()
-            .into_inner()
-            .echo,
+        decent.echo(echo_request("still there")).await.unwrap().into_inner().echo,
         "still there"
     );
     answer
@@ -51,12 +46,8 @@ async fn a_decent_one_for_comparison() {
 #[tokio::test]
 async fn malformed_messages() {
     // A length that reaches beyond the end, a wrong wire type, text that is not UTF-8.
-    for message in [
-        &[0x0a, 0x7f, 0x41][..],
-        &[0x09, 0x01],
-        &[0x0a, 0x02, 0xff, 0xfe],
-        &[0xff; 20],
-    ] {
+    for message in [&[0x0a, 0x7f, 0x41][..], &[0x09, 0x01], &[0x0a, 0x02, 0xff, 0xfe], &[0xff; 20]]
+    {
         let answer = sent(ECHO, &[], framed(message)).await;
         refused(&answer, Code::InvalidArgument, "MESSAGE_MALFORMED");
     }
@@ -85,16 +76,10 @@ async fn a_whole_block_fits() {
     let mut client = MiningClient::new(harness.channel().await);
     // It is no block, but it is as long as one and is looked at.
     let block = Bytes::from(vec![0; 4_000_000]);
-    let request = v1::MiningCheckBlockRequest {
-        block,
-        ..Default::default()
-    };
+    let request = v1::MiningCheckBlockRequest { block, ..Default::default() };
     let status = client.check_block(request).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    assert_eq!(
-        status.get_details_error_info().unwrap().reason,
-        "INVALID_FIELD"
-    );
+    assert_eq!(status.get_details_error_info().unwrap().reason, "INVALID_FIELD");
     const { assert!(MAX_REQUEST > 4_000_000) };
 }
 
@@ -128,11 +113,7 @@ async fn malformed_timeouts() {
     for timeout in ["soon", "1", "123456789S", "-1S", "5s"] {
         let answer = sent(ECHO, &[("grpc-timeout", timeout)], hello()).await;
         refused(&answer, Code::InvalidArgument, "INVALID_FIELD");
-        let violations = answer
-            .status()
-            .get_details_bad_request()
-            .unwrap()
-            .field_violations;
+        let violations = answer.status().get_details_bad_request().unwrap().field_violations;
         assert_eq!(violations[0].field, "grpc-timeout");
     }
 }
@@ -143,9 +124,8 @@ async fn what_is_no_grpc() {
     let uri = format!("http://{}{ECHO}", harness.address);
     let get = http::Request::get(&uri).body(Bytes::new()).unwrap();
     assert_eq!(send(&harness.address, get).await.http, 405);
-    let json = http::Request::post(&uri)
-        .header("content-type", "application/json")
-        .body(Bytes::new());
+    let json =
+        http::Request::post(&uri).header("content-type", "application/json").body(Bytes::new());
     assert_eq!(send(&harness.address, json.unwrap()).await.http, 415);
 }
 
@@ -155,17 +135,12 @@ async fn unknown_enum_values_never_reach_the_node() {
     use bitcoin_grpc_contract::v1;
     let harness = Harness::start(mock(|_| async { panic!("it reached the node") })).await;
     let mut client = ChainClient::new(harness.channel().await);
-    let request = v1::ChainBroadcastTransactionRequest {
-        broadcast_method: 99,
-        ..Default::default()
-    };
+    let request =
+        v1::ChainBroadcastTransactionRequest { broadcast_method: 99, ..Default::default() };
     let status = client.broadcast_transaction(request).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     let violations = status.get_details_bad_request().unwrap().field_violations;
-    assert!(
-        violations.iter().any(|v| v.field == "broadcast_method"),
-        "{violations:?}"
-    );
+    assert!(violations.iter().any(|v| v.field == "broadcast_method"), "{violations:?}");
 }
 
 #[tokio::test]

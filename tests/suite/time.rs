@@ -25,16 +25,10 @@ const SOON: Duration = Duration::from_secs(2);
 async fn timed_out(harness: &Harness, timeout: &str) -> Duration {
     let start = Instant::now();
     let body = framed(&echo_request("x").encode_to_vec());
-    let request = post(&harness.address, ECHO)
-        .header("grpc-timeout", timeout)
-        .body(body)
-        .unwrap();
+    let request = post(&harness.address, ECHO).header("grpc-timeout", timeout).body(body).unwrap();
     let status = send(&harness.address, request).await.status();
     assert_eq!(status.code(), Code::DeadlineExceeded);
-    assert_eq!(
-        status.get_details_error_info().unwrap().reason,
-        "DEADLINE_EXCEEDED"
-    );
+    assert_eq!(status.get_details_error_info().unwrap().reason, "DEADLINE_EXCEEDED");
     start.elapsed()
 }
 
@@ -49,24 +43,9 @@ async fn a_millisecond_and_less() {
 
 #[tokio::test]
 async fn a_silent_backend_is_given_up_after_the_servers_own_deadline() {
-    let deadlines = Deadlines {
-        usual: Duration::from_millis(50),
-        ..Deadlines::default()
-    };
-    let harness = Harness::with(
-        Setup {
-            deadlines,
-            ..Setup::default()
-        },
-        silent(),
-    )
-    .await;
-    let status = harness
-        .echo()
-        .await
-        .echo(echo_request("x"))
-        .await
-        .unwrap_err();
+    let deadlines = Deadlines { usual: Duration::from_millis(50), ..Deadlines::default() };
+    let harness = Harness::with(Setup { deadlines, ..Setup::default() }, silent()).await;
+    let status = harness.echo().await.echo(echo_request("x")).await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
 }
 
@@ -74,14 +53,9 @@ async fn a_silent_backend_is_given_up_after_the_servers_own_deadline() {
 async fn a_deadline_far_away_does_no_harm() {
     let harness = Harness::start(echo()).await;
     let body = framed(&echo_request("x").encode_to_vec());
-    let request = post(&harness.address, ECHO)
-        .header("grpc-timeout", "99999999H")
-        .body(body)
-        .unwrap();
-    assert_eq!(
-        send(&harness.address, request).await.status().code(),
-        Code::Ok
-    );
+    let request =
+        post(&harness.address, ECHO).header("grpc-timeout", "99999999H").body(body).unwrap();
+    assert_eq!(send(&harness.address, request).await.status().code(), Code::Ok);
 }
 
 /// Tells when it is dropped.
@@ -119,8 +93,6 @@ async fn a_caller_that_goes_away_is_noticed_by_the_backend() {
     });
     arrived.notified().await;
     call.abort();
-    tokio::time::timeout(SOON, gone.notified())
-        .await
-        .expect("the call was not dropped");
+    tokio::time::timeout(SOON, gone.notified()).await.expect("the call was not dropped");
     assert!(client.echo(echo_request("now")).await.is_ok());
 }
