@@ -153,9 +153,14 @@ async fn serve_here(
     caller: Caller,
     grpc: Grpc,
     keepalive: Duration,
-    drain: watch::Receiver<bool>,
+    mut drain: watch::Receiver<bool>,
 ) {
-    if !matches!(timeout(FIRST_BYTE, client.first_byte()).await, Ok(Ok(()))) {
+    // Who says nothing must not hold up the end, either.
+    let heard = tokio::select! {
+        heard = timeout(FIRST_BYTE, client.first_byte()) => matches!(heard, Ok(Ok(()))),
+        _ = drain.wait_for(|drain| *drain) => false,
+    };
+    if !heard {
         return;
     }
     match client {

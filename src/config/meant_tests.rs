@@ -138,3 +138,23 @@ fn generations_are_known_by_name() {
     assert_eq!(mean(&[("profile", "core-32")]).unwrap().node.profile.unwrap().name, "core-32");
     assert!(faults(&[("profile", "core-99")])[0].contains("core-32"));
 }
+
+#[test]
+fn the_help_tells_the_defaults_that_hold() {
+    let usual = format!("{:?}", mean(&[]).unwrap());
+    let mut told = 0;
+    for option in crate::config::options::OPTIONS {
+        let Some((_, rest)) = option.help.split_once("[default: ") else {
+            continue;
+        };
+        let default = rest.trim_end_matches(']');
+        // These two are told in words.
+        if ["datadir", "in-flight-blocking"].contains(&option.name) {
+            continue;
+        }
+        let typed = mean(&[(option.name, default)]);
+        assert_eq!(format!("{:?}", typed.unwrap()), usual, "--{}", option.name);
+        told += 1;
+    }
+    assert!(told > 15);
+}

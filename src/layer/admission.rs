@@ -145,7 +145,7 @@ impl<S: CallService> Service<Call> for Admission<S> {
         let blocking = call.method().info().blocking;
         let budget = if blocking { &self.blocking } else { &self.short };
         let way = match Arc::clone(&budget.places).try_acquire_owned() {
-            Ok(place) => Way::UnderWay { call: self.inner.clone().oneshot(call), place },
+            Ok(place) => Way::Running { call: self.inner.clone().oneshot(call), place },
             Err(_) => queue(budget, self.inner.clone(), call),
         };
         Admitted { way }
@@ -184,7 +184,7 @@ pin_project! {
     #[project = WayProjection]
     enum Way<S: Service<Call>> {
         // It has its place.
-        UnderWay { #[pin] call: Oneshot<S, Call>, place: OwnedSemaphorePermit },
+        Running { #[pin] call: Oneshot<S, Call>, place: OwnedSemaphorePermit },
         // It waits for one.
         Queued { call: Queued },
         // There was no room to wait; `None` once this was told.
@@ -197,7 +197,7 @@ impl<S: CallService> Future for Admitted<S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().way.project() {
-            WayProjection::UnderWay { call, .. } => call.poll(cx),
+            WayProjection::Running { call, .. } => call.poll(cx),
             WayProjection::Queued { call } => call.as_mut().poll(cx),
             WayProjection::Refused { error } => match error.take() {
                 Some(error) => Poll::Ready(Err(error)),

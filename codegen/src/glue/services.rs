@@ -65,7 +65,7 @@ fn directory(generated: &Generated) -> String {
             "            {module}: server::{module}_server::{name}Server::from_arc(Arc::clone(&frontend))\n                .max_decoding_message_size(MAX_REQUEST)\n                .max_encoding_message_size(MAX_REPLY),"
         );
     }
-    out.push_str("        }\n    }\n\n    /// Hands a request to the service of that name; gives it back if there is none.\n    pub(super) fn call<B>(&self, service: &str, request: http::Request<B>) -> Result<HttpAnswer, http::Request<B>>\n    where\n        B: http_body::Body + Send + 'static,\n        B::Error: Into<tonic::codegen::StdError> + Send + 'static,\n    {\n        match service {\n");
+    out.push_str("        }\n    }\n\n    /// Hands a request to the service of that name; gives it back if there is none.\n    #[allow(clippy::result_large_err, reason = \"the request comes back as it was given, which costs one move\")]\n    pub(super) fn call<B>(&self, service: &str, request: http::Request<B>) -> Result<HttpAnswer, http::Request<B>>\n    where\n        B: http_body::Body + Send + 'static,\n        B::Error: Into<tonic::codegen::StdError> + Send + 'static,\n    {\n        match service {\n");
     for (_, module) in names() {
         let _ = writeln!(
             out,

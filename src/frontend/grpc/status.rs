@@ -112,8 +112,8 @@ fn field_violations(violations: &[Violation]) -> Vec<FieldViolation> {
 /// A message that fits into a header, cut at a character's end.
 fn shortened(mut message: String) -> String {
     if message.len() > MAX_STATUS_MESSAGE {
-        let end = message.floor_char_boundary(MAX_STATUS_MESSAGE);
-        message.truncate(end);
+        let end = (0..=MAX_STATUS_MESSAGE).rev().find(|end| message.is_char_boundary(*end));
+        message.truncate(end.unwrap_or(0));
         message.push('…');
     }
     message

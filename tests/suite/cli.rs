@@ -1,0 +1,76 @@
+//! The program from outside.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
+
+fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_bitcoin-grpc"));
+    program.env_clear().env("HOME", "/nowhere");
+    program
+}
+
+fn run(program: &mut Command) -> (Output, String) {
+    let output = program.output().unwrap();
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    (output, errors)
+}
+
+#[test]
+fn help_is_for_newcomers() {
+    let output = program().arg("--help").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for word in ["bitcoin-grpc serve", "grpcurl -plaintext", "-ipcbind=unix", "BITCOIN_GRPC_LISTEN"]
+    {
+        assert!(text.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn every_fault_is_told_at_once_by_the_name_it_was_typed_by() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("c.toml");
+    std::fs::write(&file, "nonsense = 1\ndrain = \"never\"").unwrap();
+    let mut program = program();
+    program.args(["serve", "--listen", "0.0.0.0:1", "--config"]).arg(&file);
+    let (output, errors) = run(program.env("BITCOIN_GRPC_THREADS", "none"));
+    assert_eq!(output.status.code(), Some(2));
+    for name in
+        ["--listen", "--insecure-listen", "BITCOIN_GRPC_THREADS", "nonsense", "drain (in the file)"]
+    {
+        assert!(errors.contains(name), "{name} is not in {errors}");
+    }
+}
+
+#[test]
+fn check_without_a_node_fails_and_says_what_to_look_at() {
+    let (output, errors) = run(program().args(["check", "--node", "unix:/nowhere/node.sock"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains("-ipcbind=unix"), "{errors}");
+}
+
+#[test]
+fn serve_says_where_it_listens_and_stops_when_told_to() {
+    let mut server = program()
+        .args(["serve", "--node", "unix:/nowhere/node.sock", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    let address = first.strip_prefix("listening on ").unwrap();
+    std::net::TcpStream::connect(address).unwrap();
+    let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert!(server.wait().unwrap().success());
+}
+
+#[test]
+fn a_taken_port_is_told_by_its_address() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (output, errors) =
+        run(program().args(["serve", "--node", "unix:/x", "--listen", &address]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains(&address), "{errors}");
+}

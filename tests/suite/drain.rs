@@ -1,0 +1,96 @@
+//! Stopping.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bitcoin_grpc::error::CallError;
+use bitcoin_grpc_contract::Reply;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::harness::{Harness, Setup, echo, echo_request, echoed, mock};
+
+#[tokio::test]
+async fn calls_under_way_end_and_nobody_else_comes_in() {
+    let (arrived, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let backend = mock({
+        let (arrived, go) = (Arc::clone(&arrived), Arc::clone(&go));
+        move |call| {
+            let (arrived, go) = (Arc::clone(&arrived), Arc::clone(&go));
+            async move {
+                arrived.notify_one();
+                go.notified().await;
+                echoed(call)
+            }
+        }
+    });
+    let harness = Harness::start(backend).await;
+    let address = harness.address.clone();
+    let mut client = harness.echo().await;
+    let call = tokio::spawn(async move { client.echo(echo_request("last")).await });
+    arrived.notified().await;
+    let stopped = harness.stop();
+    while TcpStream::connect(&address).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!stopped.is_finished());
+    go.notify_one();
+    assert_eq!(call.await.unwrap().unwrap().into_inner().echo, "last");
+    stopped.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_does_not_end_is_cut_off_at_the_limit() {
+    let arrived = Arc::new(Notify::new());
+    let backend = mock({
+        let arrived = Arc::clone(&arrived);
+        move |_| {
+            arrived.notify_one();
+            std::future::pending::<Result<Reply, CallError>>()
+        }
+    });
+    let setup = Setup { drain: Duration::from_millis(100), ..Setup::default() };
+    let harness = Harness::with(setup, backend).await;
+    let mut client = harness.echo().await;
+    let call = tokio::spawn(async move { client.echo(echo_request("x")).await });
+    arrived.notified().await;
+    let start = Instant::now();
+    harness.stop().await.unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5));
+    call.await.unwrap().unwrap_err();
+}
+
+#[tokio::test]
+async fn who_watches_the_health_is_told_and_does_not_hold_up_the_end() {
+    let harness = Harness::start(echo()).await;
+    let mut client = HealthClient::new(harness.channel().await);
+    let mut health = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    while health.message().await.unwrap().unwrap().status() != ServingStatus::Serving {}
+    let start = Instant::now();
+    let stopped = harness.stop();
+    assert_eq!(health.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert!(health.message().await.unwrap().is_none());
+    stopped.await.unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(4), "it waited for the limit");
+}
+
+#[tokio::test]
+async fn every_worker_serves() {
+    let names = Arc::new(std::sync::Mutex::new(std::collections::BTreeSet::new()));
+    let backend = mock({
+        let names = Arc::clone(&names);
+        move |call| {
+            names.lock().unwrap().insert(std::thread::current().name().unwrap().to_owned());
+            async { echoed(call) }
+        }
+    });
+    let harness = Harness::with(Setup { threads: 3, ..Setup::default() }, backend).await;
+    for _ in 0..3 {
+        harness.echo().await.echo(echo_request("x")).await.unwrap();
+    }
+    assert_eq!(names.lock().unwrap().len(), 3);
+    harness.stop().await.unwrap().unwrap();
+}

@@ -1,0 +1,68 @@
+//! Health as the node comes and goes.
+
+use bitcoin_grpc::backend::NodeState;
+use bitcoin_grpc_contract::Service;
+use tonic::transport::Channel;
+use tonic::{Code, Streaming};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use super::harness::{Harness, echo, ready};
+
+fn of(service: &str) -> HealthCheckRequest {
+    HealthCheckRequest { service: service.to_owned() }
+}
+
+async fn watch(
+    client: &mut HealthClient<Channel>,
+    service: &str,
+) -> Streaming<HealthCheckResponse> {
+    client.watch(of(service)).await.unwrap().into_inner()
+}
+
+/// Reads until the stream says what is wanted; a state that lasts shortly may be skipped.
+async fn wait_for(stream: &mut Streaming<HealthCheckResponse>, wanted: ServingStatus) {
+    while stream.message().await.unwrap().expect("the stream ended").status() != wanted {}
+}
+
+#[tokio::test]
+async fn every_service_and_the_whole_are_known() {
+    let harness = Harness::start(echo()).await;
+    let mut client = HealthClient::new(harness.channel().await);
+    let mut overall = watch(&mut client, "").await;
+    wait_for(&mut overall, ServingStatus::Serving).await;
+    for service in Service::ALL {
+        let mut one = watch(&mut client, &format!("bitcoin.ipc.v1.{}", service.name())).await;
+        wait_for(&mut one, ServingStatus::Serving).await;
+    }
+    let unknown = client.check(of("bitcoin.ipc.v1.Bell")).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_service_that_the_node_lacks_is_not_serving() {
+    let harness = Harness::start(echo()).await;
+    let mut client = HealthClient::new(harness.channel().await);
+    let mut chain = watch(&mut client, "bitcoin.ipc.v1.Chain").await;
+    wait_for(&mut chain, ServingStatus::Serving).await;
+    harness.state.send_replace(ready(&[Service::Mining]));
+    wait_for(&mut chain, ServingStatus::NotServing).await;
+    for (service, status) in
+        [("", ServingStatus::Serving), ("bitcoin.ipc.v1.BlockTemplate", ServingStatus::Serving)]
+    {
+        assert_eq!(client.check(of(service)).await.unwrap().into_inner().status(), status);
+    }
+}
+
+#[tokio::test]
+async fn nothing_serves_while_the_node_is_away_and_all_does_again_when_it_is_back() {
+    let harness = Harness::start(echo()).await;
+    let mut client = HealthClient::new(harness.channel().await);
+    let mut overall = watch(&mut client, "").await;
+    wait_for(&mut overall, ServingStatus::Serving).await;
+    harness.state.send_replace(NodeState::Connecting { last_error: Some("gone".to_owned()) });
+    wait_for(&mut overall, ServingStatus::NotServing).await;
+    harness.state.send_replace(ready(&Service::ALL));
+    wait_for(&mut overall, ServingStatus::Serving).await;
+}

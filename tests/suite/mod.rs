@@ -1,0 +1,10 @@
+mod cli;
+mod drain;
+mod harness;
+mod health;
+mod load;
+mod raw;
+mod reflection;
+mod requests;
+mod statuses;
+mod time;
