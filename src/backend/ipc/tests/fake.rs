@@ -1,0 +1,354 @@
+//! A node of our own making: the plumbing of any generation, and whatever answers a test wants.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use bitcoin_grpc_contract::wire::init_capnp::init;
+use bitcoin_grpc_contract::wire::proxy_capnp::{context, thread, thread_map};
+use bitcoin_grpc_contract::{At, Inner, Method, Profile, Reply, Request, Service, transfer, v1};
+use capnp::any_pointer;
+use capnp::capability::{
+    Client, DispatchCallResult, FromClientHook, FromServer, Params, Promise, Results, Server,
+};
+use capnp::private::capability::ClientHook;
+use capnp_rpc::rpc_twoparty_capnp::Side;
+use capnp_rpc::{CapabilityServerSet, RpcSystem, twoparty};
+use futures_util::future::LocalBoxFuture;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::{AbortHandle, spawn_local};
+use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
+
+/// What a test answers with; `Err` is a C++ exception's text.
+pub(super) type Answer = LocalBoxFuture<'static, Result<Reply, String>>;
+
+type Threads = Rc<RefCell<CapabilityServerSet<Thread, thread::Client>>>;
+
+/// The node.
+pub(super) struct Fake {
+    pub(super) profile: &'static Profile,
+    answer: Box<dyn Fn(Request) -> Option<Answer>>,
+    /// Calls that came while their thread had another: each would have ended an old node.
+    pub(super) collisions: Cell<usize>,
+    /// Methods called, in order.
+    pub(super) calls: RefCell<Vec<Method>>,
+    /// Threads made so far.
+    pub(super) threads: Cell<usize>,
+    connections: RefCell<Vec<AbortHandle>>,
+    pub(super) socket: PathBuf,
+}
+
+impl Fake {
+    /// Listens on a socket of its own. `answer` is asked first; where it has nothing to say, the
+    /// fake answers what a freshly started regtest node does.
+    pub(super) fn start(profile: &str, answer: impl Fn(Request) -> Option<Answer> + 'static) -> Rc<Self> {
+        thread_local!(static COUNT: Cell<usize> = const { Cell::new(0) });
+        let number = COUNT.with(|count| count.replace(count.get() + 1));
+        let name = format!("bitcoin-grpc-{}-{:?}-{number}.sock", std::process::id(), std::thread::current().id());
+        let fake = Rc::new(Self {
+            profile: Profile::by_name(profile).expect("a known generation"),
+            answer: Box::new(answer),
+            collisions: Cell::default(),
+            calls: RefCell::default(),
+            threads: Cell::default(),
+            connections: RefCell::default(),
+            socket: std::env::temp_dir().join(name),
+        });
+        let listener = UnixListener::bind(&fake.socket).expect("a socket");
+        let node = Rc::clone(&fake);
+        spawn_local(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let task = spawn_local(Rc::clone(&node).serve(stream));
+                node.connections.borrow_mut().push(task.abort_handle());
+            }
+        });
+        fake
+    }
+
+    /// Ends all connections, as a crash would.
+    pub(super) fn crash(&self) {
+        for connection in self.connections.borrow_mut().drain(..) {
+            connection.abort();
+        }
+    }
+
+    /// How often a method was called.
+    pub(super) fn count(&self, method: Method) -> usize {
+        self.calls.borrow().iter().filter(|called| **called == method).count()
+    }
+
+    async fn serve(self: Rc<Self>, stream: UnixStream) {
+        let (read, write) = stream.into_split();
+        let options = capnp::message::ReaderOptions::new();
+        let network = twoparty::VatNetwork::new(read.compat(), write.compat_write(), Side::Server, options);
+        let threads = Rc::new(RefCell::new(CapabilityServerSet::new()));
+        let init = object(&self, &threads, Inner::InitConstruct.interface_id(), &[]);
+        // The peer's farewell is no error of ours.
+        let _ = RpcSystem::new(Box::new(network), Some(init)).await;
+    }
+
+    fn default_answer(&self, request: &Request) -> Result<Reply, String> {
+        Ok(match request {
+            Request::ChainGetHeight(_) => Reply::ChainGetHeight(v1::ChainGetHeightResponse { height: Some(7) }),
+            Request::ChainEstimateMaxBlocks(_) => {
+                Reply::ChainEstimateMaxBlocks(v1::ChainEstimateMaxBlocksResponse { max_conf_target: 1008 })
+            }
+            Request::ChainShutdownRequested(_) => Reply::ChainShutdownRequested(Default::default()),
+            Request::ChainGetSetting(_) => {
+                Reply::ChainGetSetting(v1::ChainGetSettingResponse { value: "null".to_owned() })
+            }
+            Request::ChainFindFirstBlockWithTimeAndHeight(q) => {
+                let found = (0..=7).contains(&q.min_height);
+                let block = v1::FoundBlockResult {
+                    hash: found.then(|| super::requests::hash(q.min_height as u8)),
+                    height: found.then_some(q.min_height),
+                    found,
+                    ..Default::default()
+                };
+                let answer = v1::ChainFindFirstBlockWithTimeAndHeightResponse { block: Some(block), found };
+                Reply::ChainFindFirstBlockWithTimeAndHeight(answer)
+            }
+            Request::EchoEcho(q) => Reply::EchoEcho(v1::EchoEchoResponse { echo: q.echo.clone() }),
+            Request::MiningGetTip(_) => Reply::MiningGetTip(v1::MiningGetTipResponse { tip: Some(tip(7)) }),
+            Request::MiningWaitTipChanged(_) => {
+                Reply::MiningWaitTipChanged(v1::MiningWaitTipChangedResponse { tip: Some(tip(7)) })
+            }
+            Request::NodeExecuteRpc(_) => {
+                Reply::NodeExecuteRpc(v1::NodeExecuteRpcResponse { rpc_error: None, result: "7".to_owned() })
+            }
+            Request::NodeListRpcCommands(_) => Reply::NodeListRpcCommands(v1::NodeListRpcCommandsResponse {
+                methods: vec!["createwallet".to_owned()],
+            }),
+            Request::NodeIsSettingIgnored(_) => Reply::NodeIsSettingIgnored(Default::default()),
+            Request::NodeShutdownRequested(_) => Reply::NodeShutdownRequested(Default::default()),
+            other => return Err(format!("no answer to {}", other.method().info().full_name)),
+        })
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// A tip of that height.
+pub(super) fn tip(height: i32) -> v1::BlockRef {
+    v1::BlockRef { hash: super::requests::hash(height as u8), height }
+}
+
+/// A thread of the node. It knows whether a call runs on it.
+pub(super) struct Thread {
+    busy: Cell<bool>,
+}
+
+impl thread::Server for Thread {}
+
+struct ThreadMap {
+    node: Rc<Fake>,
+    threads: Threads,
+}
+
+impl thread_map::Server for ThreadMap {
+    async fn make_thread(
+        self: Rc<Self>,
+        _: thread_map::MakeThreadParams,
+        mut results: thread_map::MakeThreadResults,
+    ) -> capnp::Result<()> {
+        self.node.threads.set(self.node.threads.get() + 1);
+        let thread = self.threads.borrow_mut().new_client(Thread { busy: Cell::new(false) });
+        results.get().set_result(thread);
+        Ok(())
+    }
+}
+
+/// An object with the interfaces that its ids name.
+pub(super) struct Object {
+    node: Rc<Fake>,
+    threads: Threads,
+    interfaces: Vec<u64>,
+}
+
+fn object(node: &Rc<Fake>, threads: &Threads, interface: u64, more: &[u64]) -> Client {
+    let mut interfaces = vec![interface];
+    interfaces.extend(more);
+    let object = Object { node: Rc::clone(node), threads: Rc::clone(threads), interfaces };
+    capnp_rpc::new_client::<Untyped, Object>(object).0
+}
+
+/// Lets `new_client` make a client without a generated type.
+struct Untyped(Client);
+
+impl FromClientHook for Untyped {
+    fn new(hook: Box<dyn ClientHook>) -> Self {
+        Self(Client::new(hook))
+    }
+
+    fn into_client_hook(self) -> Box<dyn ClientHook> {
+        self.0.into_client_hook()
+    }
+
+    fn as_client_hook(&self) -> &dyn ClientHook {
+        self.0.as_client_hook()
+    }
+}
+
+impl FromServer<Object> for Untyped {
+    type Dispatch = Dispatch;
+
+    fn from_server(object: Rc<Object>) -> Dispatch {
+        Dispatch(object)
+    }
+}
+
+#[derive(Clone)]
+struct Dispatch(Rc<Object>);
+
+impl Deref for Dispatch {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        &self.0
+    }
+}
+
+impl Server for Dispatch {
+    fn dispatch_call(
+        self,
+        interface: u64,
+        ordinal: u16,
+        params: Params<any_pointer::Owned>,
+        results: Results<any_pointer::Owned>,
+    ) -> DispatchCallResult {
+        let promise = Promise::from_future(self.0.dispatch(interface, ordinal, params, results));
+        DispatchCallResult::new(promise, false)
+    }
+
+    fn as_ptr(&self) -> usize {
+        Rc::as_ptr(&self.0) as usize
+    }
+}
+
+fn failed(text: &str) -> capnp::Error {
+    capnp::Error::failed(format!("remote exception: std::exception: {text}"))
+}
+
+fn unimplemented() -> capnp::Error {
+    capnp::Error::unimplemented("no such method".to_owned())
+}
+
+impl Object {
+    async fn dispatch(
+        self: Rc<Self>,
+        interface: u64,
+        ordinal: u16,
+        params: Params<any_pointer::Owned>,
+        results: Results<any_pointer::Owned>,
+    ) -> capnp::Result<()> {
+        let profile = self.node.profile;
+        let known = profile.interface(interface).is_some_and(|size| ordinal < size.methods);
+        if !known || !self.interfaces.contains(&interface) {
+            return Err(unimplemented());
+        }
+        if let Some((inner, _)) = profile.inner_at(interface, ordinal) {
+            return self.plumbing(inner, params, results).await;
+        }
+        match profile.method_at(interface, ordinal) {
+            Some((method, at)) => self.call(method, at, params, results).await,
+            // A method of that generation which the contract has no word for.
+            None => Err(failed("invalid thread handle")),
+        }
+    }
+
+    async fn plumbing(
+        &self,
+        inner: Inner,
+        params: Params<any_pointer::Owned>,
+        mut results: Results<any_pointer::Owned>,
+    ) -> capnp::Result<()> {
+        if inner == Inner::InitConstruct {
+            let results = results.hook.get()?.init_as::<init::construct_results::Builder<'_>>();
+            let map = ThreadMap { node: Rc::clone(&self.node), threads: Rc::clone(&self.threads) };
+            results.init_thread_map(map);
+            return Ok(());
+        }
+        if inner == Inner::InitMakeMiningOld2 {
+            return Err(failed("Old mining interface (@2) not supported. Please update your client!"));
+        }
+        let params = params.get()?.get_as::<init::make_echo_params::Reader<'_>>()?;
+        self.thread_of(params.get_context()?).await?;
+        let (service, more): (_, &[u64]) = match inner {
+            Inner::InitMakeEcho => (Service::Echo, &[]),
+            Inner::InitMakeMining => (Service::Mining, &[]),
+            Inner::InitMakeRpc => (Service::Rpc, &[]),
+            Inner::InitMakeChain => (Service::Chain, &[]),
+            Inner::InitMakeNode => (Service::Node, &[]),
+            Inner::NodeCustomWalletLoader => {
+                (Service::WalletLoader, &[Inner::ChainClientDestroy.interface_id()])
+            }
+            // This ends a real node.
+            _ => {
+                self.node.crash();
+                return Err(failed("crashed"));
+            }
+        };
+        let made = object(&self.node, &self.threads, service.interface_id(), more);
+        let results = results.hook.get()?.init_as::<init::make_echo_results::Builder<'_>>();
+        results.set_result_client(made);
+        Ok(())
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        at: At,
+        params: Params<any_pointer::Owned>,
+        mut results: Results<any_pointer::Owned>,
+    ) -> capnp::Result<()> {
+        let profile = self.node.profile;
+        let raw = params.get()?;
+        let thread = match at.context {
+            true => {
+                let raw = raw.get_as::<init::make_echo_params::Reader<'_>>()?;
+                Some(self.thread_of(raw.get_context()?).await?)
+            }
+            false => None,
+        };
+        let _busy = thread.map(|thread| Busy::new(thread, &self.node));
+        let (request, _) = transfer::read_params(method, at, profile, params.get()?).map_err(|e| failed(&e.to_string()))?;
+        self.node.calls.borrow_mut().push(method);
+        let answer = match (self.node.answer)(request.clone()) {
+            Some(answer) => answer.await,
+            None => self.node.default_answer(&request),
+        };
+        let reply = answer.map_err(|text| failed(&text))?;
+        transfer::write_results(&reply, at, profile, results.hook.get()?).map_err(|e| failed(&e.to_string()))
+    }
+
+    async fn thread_of(&self, context: context::Reader<'_>) -> capnp::Result<Rc<Thread>> {
+        if !context.has_thread() {
+            return Err(failed("invalid thread handle"));
+        }
+        let client: thread::Client = capnp::capability::get_resolved_cap(context.get_thread()?).await;
+        self.threads.borrow().get_local_server_of_resolved(&client).ok_or_else(|| failed("invalid thread handle"))
+    }
+}
+
+/// A call on a thread, for as long as it runs.
+struct Busy(Rc<Thread>);
+
+impl Busy {
+    fn new(thread: Rc<Thread>, node: &Fake) -> Self {
+        if thread.busy.replace(true) {
+            node.collisions.set(node.collisions.get() + 1);
+        }
+        Self(thread)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.set(false);
+    }
+}
