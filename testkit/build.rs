@@ -31,11 +31,17 @@ fn any(contract: &Contract) -> String {
             "pub(super) fn {name}(method: Method, bytes: &[u8]) -> Option<{ty}> {{\n    Some(match method {{"
         );
         for (variant, _) in rpcs {
-            let _ = writeln!(out, "        Method::{variant} => {ty}::{variant}(Message::decode(bytes).ok()?),");
+            let _ = writeln!(
+                out,
+                "        Method::{variant} => {ty}::{variant}(Message::decode(bytes).ok()?),"
+            );
         }
         let rest = if rpcs.len() == all.len() { "" } else { "        _ => return None,\n" };
         let _ = writeln!(out, "{rest}    }})\n}}\n");
-        let _ = writeln!(out, "pub(super) fn {name}_bytes(message: &{ty}) -> Vec<u8> {{\n    match message {{");
+        let _ = writeln!(
+            out,
+            "pub(super) fn {name}_bytes(message: &{ty}) -> Vec<u8> {{\n    match message {{"
+        );
         for (variant, _) in rpcs {
             let _ = writeln!(out, "        {ty}::{variant}(m) => m.encode_to_vec(),");
         }
@@ -46,5 +52,7 @@ fn any(contract: &Contract) -> String {
 
 fn rpcs(contract: &Contract) -> Vec<(String, &Rpc)> {
     let services = contract.services.iter();
-    services.flat_map(|s| s.methods.iter().map(move |rpc| (format!("{}{}", s.name, rpc.name), rpc))).collect()
+    services
+        .flat_map(|s| s.methods.iter().map(move |rpc| (format!("{}{}", s.name, rpc.name), rpc)))
+        .collect()
 }

@@ -30,7 +30,9 @@ type Members = Vec<(FieldDescriptor, Value)>;
 /// Requests that the contract allows.
 #[must_use]
 pub fn requests(peer: &'static Peer, plan: &'static Plan) -> BoxedStrategy<DynamicMessage> {
-    Making { peer, request: true, depth: 0 }.message(plan).expect("a request that the contract allows")
+    Making { peer, request: true, depth: 0 }
+        .message(plan)
+        .expect("a request that the contract allows")
 }
 
 /// Responses that a node can give.
@@ -61,11 +63,15 @@ impl Making {
             }
         }
         for oneof in plan.descriptor.oneofs().filter(|o| !o.is_synthetic()) {
-            let fields = plan.fields.iter().filter(|f| f.proto.containing_oneof().as_ref() == Some(&oneof));
-            let options = fields.filter_map(|f| self.value(f).map(|value| one(f.proto.clone(), value)));
+            let fields =
+                plan.fields.iter().filter(|f| f.proto.containing_oneof().as_ref() == Some(&oneof));
+            let options =
+                fields.filter_map(|f| self.value(f).map(|value| one(f.proto.clone(), value)));
             members.push(Union::new(options.chain([Just(Vec::new()).boxed()])).boxed());
         }
-        members.extend(plan.keys.iter().map(|key| one(key.clone(), text(12).prop_map(Value::String).boxed())));
+        members.extend(
+            plan.keys.iter().map(|key| one(key.clone(), text(12).prop_map(Value::String).boxed())),
+        );
         let descriptor = plan.descriptor.clone();
         Some(members.prop_map(move |members| built(&descriptor, members)).boxed())
     }
@@ -103,14 +109,19 @@ impl Making {
             Kind::Float => self.float(plan),
             Kind::Text(Content::Json) => json().prop_map(Value::String).boxed(),
             Kind::Text(_) => text(12).prop_map(Value::String).boxed(),
-            Kind::Bytes(content) => self.bytes(*content, lengths()).prop_map(|b| Value::Bytes(b.into())).boxed(),
+            Kind::Bytes(content) => {
+                self.bytes(*content, lengths()).prop_map(|b| Value::Bytes(b.into())).boxed()
+            }
             Kind::Packed(content) => packed(*content, proto).prop_map(Value::Message).boxed(),
             Kind::Subnet => subnet().prop_map(Value::String).boxed(),
             Kind::Bans => vec(ban(proto), 0..3).prop_map(Value::List).boxed(),
             Kind::Struct(_) if self.depth >= MAX_DEPTH => return None,
             Kind::Struct(name) => {
                 let plan = self.peer.structs.get(name).expect("a plan of the struct");
-                Self { depth: self.depth + 1, ..self }.message(plan)?.prop_map(Value::Message).boxed()
+                Self { depth: self.depth + 1, ..self }
+                    .message(plan)?
+                    .prop_map(Value::Message)
+                    .boxed()
             }
             Kind::List(inner) => {
                 let item = self.of_kind(inner, types.map(|ty| ty.and_then(element)), proto, plan);
@@ -125,7 +136,9 @@ impl Making {
                     .prop_map(move |members| Value::Message(built(&descriptor, vec![members])))
                     .boxed()
             }
-            Kind::Key(kind) => self.of_kind(kind, types.map(|ty| ty.and_then(|t| argument(t, 0))), proto, plan)?,
+            Kind::Key(kind) => {
+                self.of_kind(kind, types.map(|ty| ty.and_then(|t| argument(t, 0))), proto, plan)?
+            }
             Kind::Object => return None,
         })
     }
@@ -141,7 +154,12 @@ impl Making {
         let mut members = Vec::new();
         for (index, (name, kind)) in halves.iter().enumerate() {
             let half = descriptor.get_field_by_name(name).expect("a half of the entry");
-            let value = self.of_kind(kind, types.map(|ty| ty.and_then(|t| argument(t, index))), &half, plan)?;
+            let value = self.of_kind(
+                kind,
+                types.map(|ty| ty.and_then(|t| argument(t, index))),
+                &half,
+                plan,
+            )?;
             let value = one(half.clone(), value);
             let sure = index == 0 || !half.supports_presence();
             members.push(if sure { value } else { prop_oneof![Just(Vec::new()), value].boxed() });
@@ -151,7 +169,9 @@ impl Making {
 
     fn bit(self, plan: &FieldPlan) -> BoxedStrategy<Value> {
         match plan.field.notes.range {
-            Some((low, high)) if self.request => select(vec![low != 0, high != 0]).prop_map(Value::Bool).boxed(),
+            Some((low, high)) if self.request => {
+                select(vec![low != 0, high != 0]).prop_map(Value::Bool).boxed()
+            }
             _ => any::<bool>().prop_map(Value::Bool).boxed(),
         }
     }
@@ -176,13 +196,19 @@ impl Making {
         if low > high {
             return None;
         }
-        let edges: Vec<i128> = [low, high, 0, 1, -1].into_iter().filter(|v| (low..=high).contains(v)).collect();
-        Some(prop_oneof![select(edges), low..=high].prop_map(move |value| number(&kind, value)).boxed())
+        let edges: Vec<i128> =
+            [low, high, 0, 1, -1].into_iter().filter(|v| (low..=high).contains(v)).collect();
+        Some(
+            prop_oneof![select(edges), low..=high]
+                .prop_map(move |value| number(&kind, value))
+                .boxed(),
+        )
     }
 
     /// Any number but those that are not numbers; -0 is 0 to protobuf.
     fn float(self, plan: &FieldPlan) -> BoxedStrategy<Value> {
-        let low = plan.field.notes.range.filter(|_| self.request).map_or(f64::MIN, |(low, _)| low as f64);
+        let low =
+            plan.field.notes.range.filter(|_| self.request).map_or(f64::MIN, |(low, _)| low as f64);
         prop_oneof![
             select(vec![low, 0.0, 1.0, f64::MAX, f64::INFINITY, f64::MIN_POSITIVE]),
             (low.max(-1e18)..=1e18).prop_map(|v| if v == 0.0 { 0.0 } else { v }),
@@ -191,7 +217,11 @@ impl Making {
         .boxed()
     }
 
-    fn bytes(self, content: Content, (range, max): (Option<(i64, i64)>, Option<u32>)) -> BoxedStrategy<Vec<u8>> {
+    fn bytes(
+        self,
+        content: Content,
+        (range, max): (Option<(i64, i64)>, Option<u32>),
+    ) -> BoxedStrategy<Vec<u8>> {
         let sure = match content {
             Content::BlockHash | Content::Txid | Content::Wtxid => exactly(32),
             Content::Header => exactly(80),
@@ -201,7 +231,8 @@ impl Making {
             Content::Block => block(),
             _ => {
                 let (low, high) = range.map_or((0, MAX_LENGTH), |(l, h)| (l as usize, h as usize));
-                let high = high.min(low.max(MAX_LENGTH)).min(max.map_or(usize::MAX, |m| m as usize));
+                let high =
+                    high.min(low.max(MAX_LENGTH)).min(max.map_or(usize::MAX, |m| m as usize));
                 vec(any::<u8>(), low..=high).boxed()
             }
         };
@@ -284,13 +315,17 @@ fn json() -> BoxedStrategy<String> {
         any::<i64>().prop_map(serde_json::Value::from),
         text(8).prop_map(serde_json::Value::from),
     ];
-    prop_oneof![leaf.clone(), vec(leaf, 0..3).prop_map(serde_json::Value::from)].prop_map(|v| v.to_string()).boxed()
+    prop_oneof![leaf.clone(), vec(leaf, 0..3).prop_map(serde_json::Value::from)]
+        .prop_map(|v| v.to_string())
+        .boxed()
 }
 
 fn subnet() -> BoxedStrategy<String> {
     prop_oneof![
-        (any::<std::net::Ipv4Addr>(), 0..=32).prop_map(|(address, prefix)| format!("{address}/{prefix}")),
-        (any::<std::net::Ipv6Addr>(), 0..=128).prop_map(|(address, prefix)| format!("{address}/{prefix}")),
+        (any::<std::net::Ipv4Addr>(), 0..=32)
+            .prop_map(|(address, prefix)| format!("{address}/{prefix}")),
+        (any::<std::net::Ipv6Addr>(), 0..=128)
+            .prop_map(|(address, prefix)| format!("{address}/{prefix}")),
         any::<std::net::IpAddr>().prop_map(|address| address.to_string()),
         "[a-z2-7]{56}\\.onion",
     ]
@@ -301,7 +336,9 @@ fn subnet() -> BoxedStrategy<String> {
 fn transaction() -> BoxedStrategy<Vec<u8>> {
     let script = || vec(any::<u8>(), 0..30).prop_map(|script| prefixed(&script));
     let input = (exactly(36), script(), any::<u32>());
-    let input = input.prop_map(|(spent, script, sequence)| [spent, script, sequence.to_le_bytes().to_vec()].concat());
+    let input = input.prop_map(|(spent, script, sequence)| {
+        [spent, script, sequence.to_le_bytes().to_vec()].concat()
+    });
     let output = (0..=MAX_MONEY, script());
     let output = output.prop_map(|(value, script)| [value.to_le_bytes().to_vec(), script].concat());
     let witness = proptest::option::of(vec(any::<u8>(), 1..30));
@@ -326,7 +363,9 @@ fn transaction() -> BoxedStrategy<Vec<u8>> {
 }
 
 fn block() -> BoxedStrategy<Vec<u8>> {
-    (exactly(80), vec(transaction(), 1..=2)).prop_map(|(head, txs)| [head, counted(&txs)].concat()).boxed()
+    (exactly(80), vec(transaction(), 1..=2))
+        .prop_map(|(head, txs)| [head, counted(&txs)].concat())
+        .boxed()
 }
 
 fn counted(parts: &[Vec<u8>]) -> Vec<u8> {
@@ -334,15 +373,23 @@ fn counted(parts: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn packed(content: Content, proto: &FieldDescriptor) -> BoxedStrategy<DynamicMessage> {
-    let ProtoKind::Message(descriptor) = proto.kind() else { panic!("{} is no message", proto.full_name()) };
+    let ProtoKind::Message(descriptor) = proto.kind() else {
+        panic!("{} is no message", proto.full_name())
+    };
     let field = |name: &str| descriptor.get_field_by_name(name).expect("a field of the structure");
     let hash = || exactly(32).prop_map(|hash| Value::Bytes(hash.into())).boxed();
     let set = |name: &str, value: BoxedStrategy<Value>| one(field(name), value);
-    let nested = |name: &str, content| set(name, packed(content, &field(name)).prop_map(Value::Message).boxed());
+    let nested = |name: &str, content| {
+        set(name, packed(content, &field(name)).prop_map(Value::Message).boxed())
+    };
     let members = match content {
-        Content::OutPoint => vec![set("txid", hash()), set("vout", any::<u32>().prop_map(Value::U32).boxed())],
+        Content::OutPoint => {
+            vec![set("txid", hash()), set("vout", any::<u32>().prop_map(Value::U32).boxed())]
+        }
         Content::FeeRate => vec![set("sat_per_kvb", any::<i64>().prop_map(Value::I64).boxed())],
-        Content::Locator => vec![set("block_hashes", vec(hash(), 0..=101).prop_map(Value::List).boxed())],
+        Content::Locator => {
+            vec![set("block_hashes", vec(hash(), 0..=101).prop_map(Value::List).boxed())]
+        }
         Content::TxOut => vec![
             set("value_sat", (0..=MAX_MONEY).prop_map(Value::I64).boxed()),
             set("script_pubkey", script_value()),
@@ -400,13 +447,18 @@ fn address(network: &FieldDescriptor, address: &FieldDescriptor) -> BoxedStrateg
     select(vec![(1_u32, 4_usize), (2, 16), (4, 32), (5, 32), (6, 16)])
         .prop_flat_map(|(network, length)| (Just(network), exactly(length)))
         .prop_map(move |(number, bytes)| {
-            vec![(network.clone(), Value::U32(number)), (address.clone(), Value::Bytes(bytes.into()))]
+            vec![
+                (network.clone(), Value::U32(number)),
+                (address.clone(), Value::Bytes(bytes.into())),
+            ]
         })
         .boxed()
 }
 
 fn ban(proto: &FieldDescriptor) -> BoxedStrategy<Value> {
-    let ProtoKind::Message(descriptor) = proto.kind() else { panic!("{} is no message", proto.full_name()) };
+    let ProtoKind::Message(descriptor) = proto.kind() else {
+        panic!("{} is no message", proto.full_name())
+    };
     let field = |name: &str| descriptor.get_field_by_name(name).expect("a field of a ban");
     let time = || any::<i64>().prop_map(Value::I64).boxed();
     let members = vec![

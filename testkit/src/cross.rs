@@ -42,7 +42,12 @@ struct Walk<'a> {
 type Fields = BTreeMap<String, Tree>;
 
 impl Walk<'_> {
-    fn message(&mut self, plan: &Plan, layout: &Layout, message: &DynamicMessage) -> (Tree, DynamicMessage) {
+    fn message(
+        &mut self,
+        plan: &Plan,
+        layout: &Layout,
+        message: &DynamicMessage,
+    ) -> (Tree, DynamicMessage) {
         let mut fields = layout.blank();
         let mut seen = DynamicMessage::new(plan.descriptor.clone());
         for (name, value) in &plan.constants {
@@ -51,14 +56,23 @@ impl Walk<'_> {
         for field in &plan.fields {
             match &field.place {
                 Some(place) => self.field(field, place, message, &mut fields, &mut seen),
-                None if message.has_field(&field.proto) => self.lacking.push(field.proto.name().to_owned()),
+                None if message.has_field(&field.proto) && !field.has_one_value() => {
+                    self.lacking.push(field.proto.name().to_owned())
+                }
                 None => {}
             }
         }
         (Tree::Struct(fields), seen)
     }
 
-    fn field(&mut self, plan: &FieldPlan, place: &Place, from: &DynamicMessage, fields: &mut Fields, seen: &mut DynamicMessage) {
+    fn field(
+        &mut self,
+        plan: &FieldPlan,
+        place: &Place,
+        from: &DynamicMessage,
+        fields: &mut Fields,
+        seen: &mut DynamicMessage,
+    ) {
         let present = !plan.proto.supports_presence() || from.has_field(&plan.proto);
         let value = present.then(|| from.get_field(&plan.proto).into_owned());
         match (plan.part, value) {
@@ -68,12 +82,20 @@ impl Walk<'_> {
         }
     }
 
-    fn present(&mut self, plan: &FieldPlan, place: &Place, value: &Value, fields: &mut Fields, seen: &mut DynamicMessage) {
+    fn present(
+        &mut self,
+        plan: &FieldPlan,
+        place: &Place,
+        value: &Value,
+        fields: &mut Fields,
+        seen: &mut DynamicMessage,
+    ) {
         if carries_object(&plan.kind) {
             return;
         }
         let (tree, value) = self.value(&plan.kind, &place.ty, &plan.proto, value);
-        let optional = plan.proto.supports_presence() && matches!(tree, Tree::Text(_) | Tree::Data(_));
+        let optional =
+            plan.proto.supports_presence() && matches!(tree, Tree::Text(_) | Tree::Data(_));
         fields.insert(place.name.clone(), if optional { tree.exactly() } else { tree });
         if let Some((flag, ty)) = &place.flag {
             fields.insert(flag.clone(), bit(ty, true));
@@ -81,7 +103,13 @@ impl Walk<'_> {
         seen.set_field(&plan.proto, value);
     }
 
-    fn absent(&mut self, plan: &FieldPlan, place: &Place, fields: &mut Fields, seen: &mut DynamicMessage) {
+    fn absent(
+        &mut self,
+        plan: &FieldPlan,
+        place: &Place,
+        fields: &mut Fields,
+        seen: &mut DynamicMessage,
+    ) {
         if place.flag.is_some() || carries_object(&plan.kind) {
             return;
         }
@@ -92,7 +120,8 @@ impl Walk<'_> {
         if let Some(value) = default.or(zero) {
             return self.present(plan, place, &value, fields, seen);
         }
-        let fills = matches!(&plan.kind, Kind::Struct(name) if self.peer.structs[name].drops_defaults());
+        let fills =
+            matches!(&plan.kind, Kind::Struct(name) if self.peer.structs[name].drops_defaults());
         if fills {
             let empty = Value::default_value_for_field(&plan.proto);
             return self.present(plan, place, &empty, fields, seen);
@@ -104,7 +133,15 @@ impl Walk<'_> {
     }
 
     /// A Result or ResultVoid.
-    fn outcome(&mut self, plan: &FieldPlan, place: &Place, part: Part, value: Option<&Value>, fields: &mut Fields, seen: &mut DynamicMessage) {
+    fn outcome(
+        &mut self,
+        plan: &FieldPlan,
+        place: &Place,
+        part: Part,
+        value: Option<&Value>,
+        fields: &mut Fields,
+        seen: &mut DynamicMessage,
+    ) {
         let half = match part {
             Part::Value => "value",
             _ => "error",
@@ -127,7 +164,13 @@ impl Walk<'_> {
         fields.insert(place.name.clone(), Tree::Struct(result));
     }
 
-    fn value(&mut self, kind: &Kind, ty: &Type, proto: &FieldDescriptor, value: &Value) -> (Tree, Value) {
+    fn value(
+        &mut self,
+        kind: &Kind,
+        ty: &Type,
+        proto: &FieldDescriptor,
+        value: &Value,
+    ) -> (Tree, Value) {
         let same = |tree: Tree| (tree, value.clone());
         let encodings = self.peer.generation.facts.encodings;
         match kind {
@@ -140,9 +183,11 @@ impl Walk<'_> {
                 same(Tree::Data(packed::script(value.as_bytes().expect("bytes"), &encodings)))
             }
             Kind::Bytes(_) => same(Tree::Data(value.as_bytes().expect("bytes").to_vec())),
-            Kind::Packed(content) => {
-                same(Tree::Data(packed::pack(*content, value.as_message().expect("a message"), &encodings)))
-            }
+            Kind::Packed(content) => same(Tree::Data(packed::pack(
+                *content,
+                value.as_message().expect("a message"),
+                &encodings,
+            ))),
             Kind::Bans => same(Tree::Json(packed::bans(value.as_list().expect("a list")))),
             Kind::Relay => self.relay(proto, packed::int(value)),
             Kind::Struct(name) => self.structure(name, ty, value),
@@ -174,14 +219,22 @@ impl Walk<'_> {
         let Type::Struct { name: here, args } = ty else { panic!("{name} is {ty:?} here") };
         let peer = self.peer;
         let layout = peer.generation.structure(here, args);
-        let (tree, seen) = self.message(&peer.structs[name], &layout, value.as_message().expect("a message"));
+        let (tree, seen) =
+            self.message(&peer.structs[name], &layout, value.as_message().expect("a message"));
         (tree, Value::Message(seen))
     }
 
-    fn list(&mut self, kind: &Kind, ty: &Type, proto: &FieldDescriptor, value: &Value) -> (Tree, Value) {
+    fn list(
+        &mut self,
+        kind: &Kind,
+        ty: &Type,
+        proto: &FieldDescriptor,
+        value: &Value,
+    ) -> (Tree, Value) {
         let Type::List(element) = ty else { panic!("{} is no list", proto.full_name()) };
         let items = value.as_list().expect("a list");
-        let (trees, values) = items.iter().map(|item| self.value(kind, element, proto, item)).unzip();
+        let (trees, values) =
+            items.iter().map(|item| self.value(kind, element, proto, item)).unzip();
         (Tree::List(trees), Value::List(values))
     }
 

@@ -13,7 +13,8 @@ use crate::tree::Tree;
 /// # Errors
 /// When the segment is malformed, or holds something else.
 pub fn decode(generation: &Generation, layout: &Layout, segment: &[u8]) -> Result<Tree, String> {
-    let words = segment.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
+    let words =
+        segment.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
     let decoder = Decoder { generation, words: words.collect() };
     let root = decoder.word(0)?;
     match root {
@@ -108,8 +109,12 @@ impl Decoder<'_> {
             }
             Type::Data => self.bytes(at).map(Tree::Data),
             Type::List(element) => self.list(at, element).map(Tree::List),
-            Type::Struct { name, args } => self.structure(at, &self.generation.structure(name, args)),
-            Type::Interface { .. } => self.kind(at, 3).map(|()| Tree::Capability((word >> 32) as u32)),
+            Type::Struct { name, args } => {
+                self.structure(at, &self.generation.structure(name, args))
+            }
+            Type::Interface { .. } => {
+                self.kind(at, 3).map(|()| Tree::Capability((word >> 32) as u32))
+            }
             other => Err(format!("no rule for {other:?}")),
         }
     }

@@ -82,7 +82,8 @@ impl Encoder<'_> {
     fn scalar(&mut self, at: usize, slot: &Slot, value: &Tree) {
         let width = width(&slot.ty);
         if width > 0 {
-            let masked = bits(&slot.ty, value) ^ slot.default.map_or(0, |d| default_bits(&slot.ty, d));
+            let masked =
+                bits(&slot.ty, value) ^ slot.default.map_or(0, |d| default_bits(&slot.ty, d));
             self.put(at, slot.offset * width, width, masked);
         }
     }

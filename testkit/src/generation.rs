@@ -65,7 +65,10 @@ impl Generation {
     /// When the generation has no such struct.
     #[must_use]
     pub fn structure(&self, name: &str, args: &[Type]) -> Cow<'_, Layout> {
-        let layout = self.layouts.get(name).unwrap_or_else(|| panic!("{}: no struct {name}", self.facts.profile));
+        let layout = self
+            .layouts
+            .get(name)
+            .unwrap_or_else(|| panic!("{}: no struct {name}", self.facts.profile));
         if args.is_empty() {
             return Cow::Borrowed(layout);
         }
@@ -82,16 +85,19 @@ impl Generation {
     #[must_use]
     pub fn list(&self, fields: &[FieldFacts]) -> Layout {
         let slots = slots(&self.facts, fields, &[]);
-        let bits = slots.iter().filter(|s| !is_pointer(&s.ty)).map(|s| (s.offset + 1) * width(&s.ty));
+        let bits =
+            slots.iter().filter(|s| !is_pointer(&s.ty)).map(|s| (s.offset + 1) * width(&s.ty));
         let pointers = slots.iter().filter(|s| is_pointer(&s.ty)).map(|s| s.offset + 1);
-        let (data_words, pointers) = (bits.max().unwrap_or(0).div_ceil(64), pointers.max().unwrap_or(0));
+        let (data_words, pointers) =
+            (bits.max().unwrap_or(0).div_ceil(64), pointers.max().unwrap_or(0));
         Layout { slots, data_words, pointers }
     }
 
     /// The method at a place on the wire, and the name of the interface that declares it.
     #[must_use]
     pub fn method_at(&self, interface_id: u64, ordinal: u16) -> Option<(&str, &MethodFacts)> {
-        let (name, interface) = self.facts.interfaces.iter().find(|(_, i)| id(&i.id) == interface_id)?;
+        let (name, interface) =
+            self.facts.interfaces.iter().find(|(_, i)| id(&i.id) == interface_id)?;
         let method = interface.methods.iter().find(|m| m.ordinal == ordinal)?;
         Some((name, method))
     }
@@ -175,7 +181,8 @@ fn slots(facts: &Profile, fields: &[FieldFacts], parameters: &[String]) -> Vec<S
 fn substitute(ty: &Type, parameters: &[String], args: &[Type]) -> Type {
     match ty {
         Type::Parameter(name) => {
-            let index = parameters.iter().position(|p| p == name).expect("a parameter of the struct");
+            let index =
+                parameters.iter().position(|p| p == name).expect("a parameter of the struct");
             args[index].clone()
         }
         Type::List(inner) => Type::List(Box::new(substitute(inner, parameters, args))),

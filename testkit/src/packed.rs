@@ -9,7 +9,9 @@ use prost_reflect::{DynamicMessage, Value};
 pub(crate) fn pack(content: Content, message: &DynamicMessage, encodings: &Encodings) -> Vec<u8> {
     let m = Fields(message);
     match content {
-        Content::OutPoint => [m.bytes("txid"), (m.int("vout") as u32).to_le_bytes().to_vec()].concat(),
+        Content::OutPoint => {
+            [m.bytes("txid"), (m.int("vout") as u32).to_le_bytes().to_vec()].concat()
+        }
         Content::FeeRate => {
             let fee = (m.int("sat_per_kvb") as i64).to_le_bytes();
             match encodings.fee_rate {
@@ -22,9 +24,11 @@ pub(crate) fn pack(content: Content, message: &DynamicMessage, encodings: &Encod
             let head = [&70016_u32.to_le_bytes()[..], &compact(hashes.len() as u64)].concat();
             [head, hashes.concat()].concat()
         }
-        Content::TxOut => {
-            [(m.int("value_sat") as i64).to_le_bytes().to_vec(), prefixed(&m.bytes("script_pubkey"))].concat()
-        }
+        Content::TxOut => [
+            (m.int("value_sat") as i64).to_le_bytes().to_vec(),
+            prefixed(&m.bytes("script_pubkey")),
+        ]
+        .concat(),
         Content::TxIn => {
             let spent = pack(Content::OutPoint, &m.message("previous_output"), encodings);
             let sequence = (m.int("sequence") as u32).to_le_bytes().to_vec();
@@ -39,7 +43,9 @@ pub(crate) fn pack(content: Content, message: &DynamicMessage, encodings: &Encod
             [pack(Content::NetAddress, &m.message("address"), encodings), port].concat()
         }
         Content::PeerAddress => {
-            let head = [&(m.int("time") as u32).to_le_bytes()[..], &compact(m.int("services") as u64)].concat();
+            let head =
+                [&(m.int("time") as u32).to_le_bytes()[..], &compact(m.int("services") as u64)]
+                    .concat();
             [head, pack(Content::NetService, &m.message("service"), encodings)].concat()
         }
         other => panic!("{other:?} is not packed"),
@@ -91,7 +97,11 @@ impl Fields<'_> {
 
     fn list(&self, name: &str) -> Vec<Vec<u8>> {
         let list = self.value(name);
-        list.as_list().expect("a list").iter().map(|v| v.as_bytes().expect("bytes").to_vec()).collect()
+        list.as_list()
+            .expect("a list")
+            .iter()
+            .map(|v| v.as_bytes().expect("bytes").to_vec())
+            .collect()
     }
 }
 
@@ -146,7 +156,8 @@ fn coin(m: &Fields<'_>) -> Vec<u8> {
     let output = m.message("output");
     let output = Fields(&output);
     let amount = amount(output.int("value_sat") as u64);
-    [var_int(2 * height + coinbase), var_int(amount), compressed(&output.bytes("script_pubkey"))].concat()
+    [var_int(2 * height + coinbase), var_int(amount), compressed(&output.bytes("script_pubkey"))]
+        .concat()
 }
 
 /// Amounts are round numbers, so zeros at their end are counted rather than written.
@@ -168,7 +179,10 @@ pub(crate) const POINT: &str = "0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28
 
 /// Bytes of hexadecimal text.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hex")).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hex"))
+        .collect()
 }
 
 /// Scripts of the usual kinds, as a kind and what differs; others as they are.

@@ -149,11 +149,19 @@ impl Plan {
                 fields.extend(field_plans(schema, &descriptor, subject, field));
             }
         }
-        let keys = descriptor.fields().filter(|f| !fields.iter().any(|p| p.proto == *f)).collect::<Vec<_>>();
+        let keys = descriptor
+            .fields()
+            .filter(|f| !fields.iter().any(|p| p.proto == *f))
+            .collect::<Vec<_>>();
         for key in &keys {
-            assert!(matches!(key.name(), "handle" | "wallet"), "{owner}: nothing fills {}", key.name());
+            assert!(
+                matches!(key.name(), "handle" | "wallet"),
+                "{owner}: nothing fills {}",
+                key.name()
+            );
         }
-        let constants = subject.layout.map(|layout| constants(subject, layout, &fields)).unwrap_or_default();
+        let constants =
+            subject.layout.map(|layout| constants(subject, layout, &fields)).unwrap_or_default();
         Self { descriptor, fields, constants, exception, keys }
     }
 
@@ -168,6 +176,12 @@ impl Plan {
 }
 
 impl FieldPlan {
+    /// Whether the contract allows one value only, which generations without the field stand for.
+    #[must_use]
+    pub fn has_one_value(&self) -> bool {
+        self.kind == Kind::Bool && self.field.notes.range.is_some_and(|(low, high)| low == high)
+    }
+
     /// The newest default, if it is not what zeros mean anyway.
     #[must_use]
     pub fn default(&self) -> Option<Tree> {
@@ -176,13 +190,19 @@ impl FieldPlan {
     }
 }
 
-fn field_plans(schema: &Schema, descriptor: &MessageDescriptor, subject: &Subject<'_>, field: &Field) -> Vec<FieldPlan> {
-    let place = || subject.layout.and_then(|layout| place(subject.owner, layout, field, subject.newest));
+fn field_plans(
+    schema: &Schema,
+    descriptor: &MessageDescriptor,
+    subject: &Subject<'_>,
+    field: &Field,
+) -> Vec<FieldPlan> {
+    let place =
+        || subject.layout.and_then(|layout| place(subject.owner, layout, field, subject.newest));
     let name = |fallback: &str| field.notes.rename.clone().unwrap_or_else(|| fallback.to_owned());
     let plan = |name: &str, kind: Kind, part: Part| FieldPlan {
-        proto: descriptor
-            .get_field_by_name(name)
-            .unwrap_or_else(|| panic!("{}: no field {name} in {}", subject.owner, descriptor.name())),
+        proto: descriptor.get_field_by_name(name).unwrap_or_else(|| {
+            panic!("{}: no field {name} in {}", subject.owner, descriptor.name())
+        }),
         kind,
         part,
         field: field.clone(),
@@ -202,11 +222,18 @@ fn field_plans(schema: &Schema, descriptor: &MessageDescriptor, subject: &Subjec
         }
         Type::Struct { name: ty, args } if ty == "Result" => {
             let value = kind(schema, &args[0], &Meaning::of(field, subject.params));
-            vec![plan(&name(&snake(&field.name)), value, Part::Value), plan("error", bilingual(), Part::Error)]
+            vec![
+                plan(&name(&snake(&field.name)), value, Part::Value),
+                plan("error", bilingual(), Part::Error),
+            ]
         }
         ty => {
             let relay = place().is_some_and(|place| place.name == "relay");
-            let kind = if relay { Kind::Relay } else { kind(schema, ty, &Meaning::of(field, subject.params)) };
+            let kind = if relay {
+                Kind::Relay
+            } else {
+                kind(schema, ty, &Meaning::of(field, subject.params))
+            };
             vec![plan(&name(&snake(&field.name)), kind, Part::Whole)]
         }
     }
@@ -217,7 +244,8 @@ fn flag_of(field: &str) -> String {
 }
 
 fn is_flag(field: &Field, all: &[Field]) -> bool {
-    matches!(field.ty, Type::Bool | Type::UInt(_)) && all.iter().any(|f| flag_of(&f.name) == field.name)
+    matches!(field.ty, Type::Bool | Type::UInt(_))
+        && all.iter().any(|f| flag_of(&f.name) == field.name)
 }
 
 fn place(owner: &str, layout: &Layout, field: &Field, newest: &[Field]) -> Option<Place> {
@@ -235,18 +263,24 @@ fn place(owner: &str, layout: &Layout, field: &Field, newest: &[Field]) -> Optio
 }
 
 /// What is to be set in fields of the layout that no message has.
-fn constants(subject: &Subject<'_>, layout: &Layout, fields: &[FieldPlan]) -> Vec<(&'static str, Tree)> {
+fn constants(
+    subject: &Subject<'_>,
+    layout: &Layout,
+    fields: &[FieldPlan],
+) -> Vec<(&'static str, Tree)> {
     let mut constants = Vec::new();
     for slot in &layout.slots {
         let taken = fields.iter().filter_map(|f| f.place.as_ref()).any(|place| {
-            place.name == slot.name || place.flag.as_ref().is_some_and(|(flag, _)| *flag == slot.name)
+            place.name == slot.name
+                || place.flag.as_ref().is_some_and(|(flag, _)| *flag == slot.name)
         });
         let plumbing = match &slot.ty {
             Type::Void | Type::Interface { .. } => true,
             Type::Struct { name, .. } => name == "Context",
             _ => false,
         };
-        let gone = GONE.iter().find(|(owner, name, _)| *owner == subject.owner && *name == slot.name);
+        let gone =
+            GONE.iter().find(|(owner, name, _)| *owner == subject.owner && *name == slot.name);
         match gone {
             Some((_, name, value)) => constants.push((*name, value.clone())),
             None => assert!(
@@ -288,7 +322,15 @@ impl<'a> Meaning<'a> {
     fn key(&self, ty: &Type) -> Meaning<'a> {
         // A text that names something is never the content.
         let content = if *ty == Type::Text { Content::Raw } else { self.content };
-        Meaning { content, value_content: Content::Raw, entry: None, inner_entry: None, enumeration: None, keys_only: false, nullable: false }
+        Meaning {
+            content,
+            value_content: Content::Raw,
+            entry: None,
+            inner_entry: None,
+            enumeration: None,
+            keys_only: false,
+            nullable: false,
+        }
     }
 
     fn value(&self) -> Meaning<'a> {
@@ -321,10 +363,15 @@ fn kind(schema: &Schema, ty: &Type, meaning: &Meaning<'_>) -> Kind {
         },
         Type::List(element) if meaning.nullable => {
             let entry = meaning.entry.expect("the name of the element's field");
-            Kind::List(Box::new(Kind::Nullable(entry.key.clone(), Box::new(kind(schema, element, meaning)))))
+            Kind::List(Box::new(Kind::Nullable(
+                entry.key.clone(),
+                Box::new(kind(schema, element, meaning)),
+            )))
         }
         Type::List(element) => Kind::List(Box::new(kind(schema, element, meaning))),
-        Type::Struct { name, args } if name.starts_with("Pair") => pair(schema, name, args, meaning),
+        Type::Struct { name, args } if name.starts_with("Pair") => {
+            pair(schema, name, args, meaning)
+        }
         Type::Struct { name, .. } => Kind::Struct(name.clone()),
         Type::Interface { .. } => Kind::Object,
         Type::Void | Type::Parameter(_) => panic!("no rule for {ty:?}"),

@@ -1,6 +1,6 @@
 //! A value as it stands on the wire, whatever its type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,21 +77,26 @@ fn expect(expected: &Tree, found: &Tree, path: &str) -> Result<(), String> {
             false => Err(difference(expected, found, path)),
         },
         (Tree::Exactly(expected), _) => expect(expected, found, path),
-        (Tree::Json(expected), Tree::Text(text)) => match serde_json::from_str::<serde_json::Value>(text) {
-            Ok(found) if found == *expected => Ok(()),
-            _ => Err(difference(&Tree::Json(expected.clone()), found, path)),
-        },
+        (Tree::Json(expected), Tree::Text(text)) => {
+            match serde_json::from_str::<serde_json::Value>(text) {
+                Ok(found) if found == *expected => Ok(()),
+                _ => Err(difference(&Tree::Json(expected.clone()), found, path)),
+            }
+        }
         (Tree::Struct(a), Tree::Struct(b)) => {
-            for name in a.keys().chain(b.keys()) {
+            let names: BTreeSet<_> = a.keys().chain(b.keys()).collect();
+            for name in names {
                 let missing = Tree::Null;
                 let (a, b) = (a.get(name).unwrap_or(&missing), b.get(name).unwrap_or(&missing));
                 expect(a, b, &format!("{path}.{name}"))?;
             }
             Ok(())
         }
-        (Tree::List(a), Tree::List(b)) if a.len() == b.len() => {
-            a.iter().zip(b).enumerate().try_for_each(|(i, (a, b))| expect(a, b, &format!("{path}[{i}]")))
-        }
+        (Tree::List(a), Tree::List(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .try_for_each(|(i, (a, b))| expect(a, b, &format!("{path}[{i}]"))),
         // What a reader cannot tell apart is the same.
         (a, b) if a == b || (a.is_empty() && b.is_empty()) => Ok(()),
         (a, b) => Err(difference(a, b, path)),
@@ -108,7 +113,8 @@ mod tests {
 
     #[test]
     fn emptiness_has_many_forms_unless_it_must_not() {
-        let empty = [Tree::Null, Tree::Text(String::new()), Tree::Data(Vec::new()), Tree::List(Vec::new())];
+        let empty =
+            [Tree::Null, Tree::Text(String::new()), Tree::Data(Vec::new()), Tree::List(Vec::new())];
         for a in &empty {
             for b in &empty {
                 assert_eq!(a.expect(b), Ok(()));

@@ -75,10 +75,14 @@ impl World {
         let paths = Paths::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         let compiled = std::fs::read(paths.compiled_schema()).expect("the compiled schema");
         let schema = Schema::read(&compiled).expect("a schema");
-        let pool = DescriptorPool::decode(&include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"))[..]);
+        let pool = DescriptorPool::decode(
+            &include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"))[..],
+        );
         let pool = pool.expect("descriptors");
         let profiles = Profile::read_all(&paths.profiles()).expect("profiles");
-        let peers = profiles.into_iter().map(|facts| (facts.profile.clone(), Peer::new(&schema, &pool, facts)));
+        let peers = profiles
+            .into_iter()
+            .map(|facts| (facts.profile.clone(), Peer::new(&schema, &pool, facts)));
         Self { peers: peers.collect(), schema, pool }
     }
 }
@@ -87,18 +91,27 @@ impl Peer {
     fn new(schema: &Schema, pool: &DescriptorPool, facts: Profile) -> Self {
         let generation = Generation::new(facts);
         let structs = struct_plans(schema, pool, &generation);
-        let profile = bitcoin_grpc_contract::Profile::by_name(&generation.facts.profile).expect("a profile");
-        let callable = Method::ALL.into_iter().filter(|m| matches!(profile.slot(*m), Slot::Callable(_)));
-        let passages = callable.map(|method| (method, passage(schema, pool, &generation, method))).collect();
+        let profile =
+            bitcoin_grpc_contract::Profile::by_name(&generation.facts.profile).expect("a profile");
+        let callable =
+            Method::ALL.into_iter().filter(|m| matches!(profile.slot(*m), Slot::Callable(_)));
+        let passages =
+            callable.map(|method| (method, passage(schema, pool, &generation, method))).collect();
         Self { generation, structs, passages }
     }
 }
 
-fn struct_plans(schema: &Schema, pool: &DescriptorPool, generation: &Generation) -> BTreeMap<String, Plan> {
+fn struct_plans(
+    schema: &Schema,
+    pool: &DescriptorPool,
+    generation: &Generation,
+) -> BTreeMap<String, Plan> {
     let mut plans = BTreeMap::new();
     for structure in schema.structs.values().filter(|s| s.parameters.is_empty()) {
         let Some(descriptor) = message(pool, &contract::message_name(structure)) else { continue };
-        let layout = generation.has_struct(&structure.name).then(|| generation.structure(&structure.name, &[]));
+        let layout = generation
+            .has_struct(&structure.name)
+            .then(|| generation.structure(&structure.name, &[]));
         let subject = Subject {
             owner: &structure.name,
             newest: &structure.fields,
@@ -126,30 +139,42 @@ pub fn schema_method(schema: &Schema, method: Method) -> (&Interface, &SchemaMet
     (interface, found.unwrap_or_else(|| panic!("no method {}", info.full_name)))
 }
 
-fn passage(schema: &Schema, pool: &DescriptorPool, generation: &Generation, method: Method) -> Passage {
+fn passage(
+    schema: &Schema,
+    pool: &DescriptorPool,
+    generation: &Generation,
+    method: Method,
+) -> Passage {
     let (interface, newest) = schema_method(schema, method);
     let facts = generation.facts.method(&interface.name, &newest.name);
     let facts = facts.unwrap_or_else(|| panic!("{}: not in the facts", method.info().full_name));
     let (request, response) = messages(pool, method);
     let owner = format!("{}.{}", interface.name, newest.name);
     let (params, results) = (generation.list(&facts.params), generation.list(&facts.results));
-    let subject = |newest, layout, params| Subject { owner: &owner, newest, layout: Some(layout), params };
+    let subject =
+        |newest, layout, params| Subject { owner: &owner, newest, layout: Some(layout), params };
     Passage {
         ordinal: facts.ordinal,
         interface_id: id(&generation.facts.interfaces[&interface.name].id),
         has_context: params.slot("context").is_some(),
         request: Plan::new(schema, request, &subject(&newest.params, &params, true)),
-        response: response.map(|m| Plan::new(schema, m, &subject(&newest.results, &results, false))),
+        response: response
+            .map(|m| Plan::new(schema, m, &subject(&newest.results, &results, false))),
         params,
         results,
     }
 }
 
 /// The message that opens a call, and the one that answers it if it is no stream.
-fn messages(pool: &DescriptorPool, method: Method) -> (MessageDescriptor, Option<MessageDescriptor>) {
+fn messages(
+    pool: &DescriptorPool,
+    method: Method,
+) -> (MessageDescriptor, Option<MessageDescriptor>) {
     let info = method.info();
     let service = pool.get_service_by_name(&format!("bitcoin.ipc.v1.{}", info.service.name()));
-    let rpc = service.and_then(|s| s.methods().find(|m| m.name() == info.name)).expect("the method's rpc");
+    let rpc = service
+        .and_then(|s| s.methods().find(|m| m.name() == info.name))
+        .expect("the method's rpc");
     let request = match rpc.is_client_streaming() {
         true => match rpc.input().get_field_by_name("start").expect("an opening").kind() {
             prost_reflect::Kind::Message(opening) => opening,

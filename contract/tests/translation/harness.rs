@@ -12,17 +12,17 @@ const FIRST_WORDS: u32 = 1 << 12;
 const LAST_WORDS: u32 = 1 << 22;
 
 /// One method of one generation, seen from both sides.
-pub struct Subject {
-    pub method: Method,
-    pub profile: &'static Profile,
-    pub peer: &'static Peer,
-    pub passage: &'static Passage,
-    pub at: At,
+pub(crate) struct Subject {
+    pub(crate) method: Method,
+    pub(crate) profile: &'static Profile,
+    pub(crate) peer: &'static Peer,
+    pub(crate) passage: &'static Passage,
+    pub(crate) at: At,
 }
 
 impl Subject {
     /// Every method that a generation can be asked.
-    pub fn all(profile: &str) -> Vec<Self> {
+    pub(crate) fn all(profile: &str) -> Vec<Self> {
         let peer = World::get().peer(profile);
         let profile = Profile::by_name(profile).expect("a profile");
         let subject = |(method, passage): (&Method, &'static Passage)| match profile.slot(*method) {
@@ -32,12 +32,15 @@ impl Subject {
         peer.passages.iter().map(subject).collect()
     }
 
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} of {}", self.method.info().full_name, self.profile.name)
     }
 
     /// Parameters as the glue writes them, and how often it asked for a context.
-    pub fn write_params(&self, request: &DynamicMessage) -> Result<(Tree, usize), GlueError> {
+    pub(crate) fn write_params(
+        &self,
+        request: &DynamicMessage,
+    ) -> Result<(Tree, usize), GlueError> {
         let request = any::request(self.method, request);
         let mut contexts = 0;
         let segment = written(|params| {
@@ -48,28 +51,34 @@ impl Subject {
     }
 
     /// Parameters as the glue reads them, and whether it found a context.
-    pub fn read_params(&self, params: &Tree) -> Result<(DynamicMessage, bool), GlueError> {
+    pub(crate) fn read_params(&self, params: &Tree) -> Result<(DynamicMessage, bool), GlueError> {
         let segment = encode::encode(&self.peer.generation, &self.passage.params, params);
-        let message = message(&segment);
-        let root = message.get_root::<any_pointer::Reader<'_>>().expect("a root");
-        let (request, context) = transfer::read_params(self.method, self.at, self.profile, root)?;
-        Ok((any::request_message(&request, &self.passage.request.descriptor), context.is_some()))
+        read(&segment, |root| {
+            let (request, context) =
+                transfer::read_params(self.method, self.at, self.profile, root)?;
+            let descriptor = &self.passage.request.descriptor;
+            Ok((any::request_message(&request, descriptor), context.is_some()))
+        })
     }
 
     /// Results as the glue reads them.
-    pub fn read_results(&self, results: &Tree) -> Result<DynamicMessage, GlueError> {
-        let segment = encode::encode(&self.peer.generation, &self.passage.results, results);
-        let message = message(&segment);
-        let root = message.get_root::<any_pointer::Reader<'_>>().expect("a root");
-        let reply = transfer::read_results(self.method, self.at, self.profile, root)?;
+    pub(crate) fn read_results(&self, results: &Tree) -> Result<DynamicMessage, GlueError> {
+        self.read_segment(&encode::encode(&self.peer.generation, &self.passage.results, results))
+    }
+
+    /// A segment, whatever it holds, as the glue reads it for results.
+    pub(crate) fn read_segment(&self, segment: &[u8]) -> Result<DynamicMessage, GlueError> {
+        let reply =
+            read(segment, |root| transfer::read_results(self.method, self.at, self.profile, root))?;
         let response = self.passage.response.as_ref().expect("a response");
         Ok(any::reply_message(&reply, &response.descriptor))
     }
 
     /// Results as the glue writes them.
-    pub fn write_results(&self, response: &DynamicMessage) -> Result<Tree, GlueError> {
+    pub(crate) fn write_results(&self, response: &DynamicMessage) -> Result<Tree, GlueError> {
         let reply = any::reply(self.method, response);
-        let segment = written(|results| transfer::write_results(&reply, self.at, self.profile, results))?;
+        let segment =
+            written(|results| transfer::write_results(&reply, self.at, self.profile, results))?;
         Ok(self.decoded(&self.passage.results, &segment))
     }
 
@@ -78,11 +87,11 @@ impl Subject {
     }
 }
 
-fn message(segment: &[u8]) -> Reader<SegmentArray<'_>> {
-    // The segments live as long as the message; one array of one is all that is needed.
-    let mut options = ReaderOptions::new();
-    options.traversal_limit_in_words(None);
-    Reader::new(SegmentArray::new(Box::leak(Box::new([Box::leak(segment.to_vec().into_boxed_slice()) as &[u8]]))), options)
+/// Hands the root of a message of one segment on.
+fn read<T>(segment: &[u8], read: impl FnOnce(any_pointer::Reader<'_>) -> T) -> T {
+    let segments = [segment];
+    let message = Reader::new(SegmentArray::new(&segments), ReaderOptions::new());
+    read(message.get_root().expect("a root"))
 }
 
 /// The only segment of what is written, in a first segment that is large enough.

@@ -14,7 +14,7 @@ use crate::harness::Subject;
 
 /// Cases for each direction of each method, unless `PROPTEST_CASES` says otherwise. About 750
 /// methods in 7 generations make up the whole.
-const CASES: u32 = 96;
+const CASES: u32 = 48;
 
 /// Attempts to make a failing case smaller.
 const MAX_SHRINK: u32 = 2000;
@@ -87,8 +87,14 @@ fn run(
 }
 
 fn runner() -> TestRunner {
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
-    TestRunner::new(Config { cases, max_shrink_iters: MAX_SHRINK, failure_persistence: None, ..Config::default() })
+    let cases =
+        if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
+    TestRunner::new(Config {
+        cases,
+        max_shrink_iters: MAX_SHRINK,
+        failure_persistence: None,
+        ..Config::default()
+    })
 }
 
 type Case = Result<(), TestCaseError>;
@@ -136,8 +142,12 @@ fn allowed(subject: &Subject, message: &DynamicMessage) -> Case {
 
 fn refused(subject: &Subject, message: &DynamicMessage, lacking: &[String]) -> Case {
     match subject.write_params(message) {
-        Err(GlueError::FieldUnavailable(field)) if lacking.iter().any(|name| name == field) => Ok(()),
-        other => Err(TestCaseError::fail(format!("{lacking:?} are lacking, and the answer is {other:?}"))),
+        Err(GlueError::FieldUnavailable(field)) if lacking.iter().any(|name| name == field) => {
+            Ok(())
+        }
+        other => Err(TestCaseError::fail(format!(
+            "{lacking:?} are lacking, and the answer is {other:?}"
+        ))),
     }
 }
 
