@@ -25,5 +25,6 @@ pub mod tree;
 pub mod world;
 
 pub use generation::Generation;
+pub use server::{Answer, Call, FactsServer};
 pub use tree::Tree;
 pub use world::World;
