@@ -107,11 +107,18 @@ fn write_field(
     }
 }
 
+/// A field with only one legal value asks for what generations without the field do anyway.
+fn has_one_value(field: &ProtoField) -> bool {
+    field.limits.range.is_some_and(|(min, max)| min == max)
+        && !matches!(field.shape, Shape::Bytes(_) | Shape::String(_))
+}
+
 /// A field that this generation has not: nothing to do, unless the caller asks for it.
 fn missing(message: &Message, field: &ProtoField) -> String {
     if !message.requested
         || matches!(message.origin, Origin::Results(..))
         || matches!(field.shape, Shape::Lease | Shape::ObjectName)
+        || has_one_value(field)
     {
         return String::new();
     }
