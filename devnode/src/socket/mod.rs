@@ -8,6 +8,7 @@
 mod answer;
 mod connection;
 mod death;
+mod lenient;
 mod listener;
 mod object;
 mod shared;

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use bitcoin_grpc_contract::wire::{
-    chain_capnp, echo_capnp, init_capnp::init, mining_capnp, proxy_capnp::context, rpc_capnp,
+    chain_capnp, echo_capnp, init_capnp::init, mining_capnp, node_capnp, proxy_capnp::context,
+    rpc_capnp,
 };
 use bitcoin_grpc_contract::{At, GlueError, Inner, Method, Request, Service, transfer};
 use capnp::any_pointer;
@@ -12,6 +13,7 @@ use capnp::private::capability::ClientHook;
 
 use super::answer::{self, Fault};
 use super::connection::Connection;
+use super::lenient;
 use super::thread::{Thread, ThreadMap};
 
 /// Which interface an object serves.
@@ -173,10 +175,9 @@ impl Object {
             Some(client) => Some(self.thread(client).await?),
             None => None,
         };
-        request.check().map_err(|violations| {
-            let first = violations.first().map(|v| format!("{} {}", v.field, v.description));
-            self.thrown(first.unwrap_or_default())
-        })?;
+        if let Some(violation) = lenient::violation(&request) {
+            return Err(self.thrown(format!("{} {}", violation.field, violation.description)));
+        }
         Ok((request, thread))
     }
 
@@ -238,6 +239,9 @@ impl Object {
             Inner::InitMakeRpc => pointer
                 .init_as::<init::make_rpc_results::Builder<'_>>()
                 .set_result(rpc_capnp::rpc::Client::new(hook(Service::Rpc))),
+            Inner::InitMakeNode => pointer
+                .init_as::<init::make_node_results::Builder<'_>>()
+                .set_result(node_capnp::node::Client::new(hook(Service::Node))),
             Inner::InitMakeMiningOld2 => {
                 return Err(capnp::Error::failed(
                     "std::exception: Old mining interface (@2) not supported. Please update your client!".into(),

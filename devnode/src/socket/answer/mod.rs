@@ -4,7 +4,10 @@ mod block;
 mod chain;
 mod echo;
 mod mining;
+mod node;
+mod peers;
 mod pool;
+mod rpc;
 mod settings;
 
 use bitcoin::hashes::Hash;
@@ -53,6 +56,9 @@ pub(super) async fn answer(shared: &Shared, request: Request) -> Result<Reply, F
             .or_else(|| chain::answer(&node, &request))
             .or_else(|| settings::answer(&node, &request))
             .or_else(|| mining::answer(&node, shared.profile, &request))
+            .or_else(|| node::answer(&node, &request))
+            .or_else(|| peers::answer(&node, &request))
+            .or_else(|| rpc::answer(&request))
     };
     asked
         .or_else(|| shared.change(|node| change(node, &request)))
@@ -63,6 +69,9 @@ fn change(node: &mut crate::Node, request: &Request) -> Option<Result<Reply, Fau
     pool::change(node, request)
         .or_else(|| settings::change(node, request))
         .or_else(|| mining::change(node, request))
+        .or_else(|| node::change(node, request))
+        .or_else(|| peers::change(node, request))
+        .or_else(|| rpc::change(node, request))
 }
 
 /// An answer, if this part of the node has one.
