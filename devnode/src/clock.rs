@@ -18,6 +18,16 @@ pub enum Clock {
 }
 
 impl Clock {
+    /// Milliseconds since 1970.
+    pub fn now_ms(self) -> i64 {
+        match self {
+            Self::Mock(time) => time.saturating_mul(1000),
+            Self::System => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)),
+        }
+    }
+
     /// Seconds since 1970.
     pub fn now(self) -> i64 {
         match self {

@@ -46,6 +46,17 @@ impl Generation {
         ALL_GENERATIONS.into_iter().find(|generation| generation.label() == label)
     }
 
+    /// The generation whose rules a node with this wire profile follows, if there is such a profile. Releases follow
+    /// the branch of their time.
+    pub fn of_profile(profile: &str) -> Option<Self> {
+        Some(match profile {
+            "core-30" => Self::Pr29409May2025,
+            "core-31" => Self::Pr10102February2026,
+            "pr10102-2026-07" => Self::Core32,
+            label => Self::from_label(label)?,
+        })
+    }
+
     /// The rules and defaults of this generation.
     pub fn rules(self) -> Rules {
         let newer = matches!(self, Self::Pr10102February2026 | Self::Core32);

@@ -90,6 +90,7 @@ impl BlockIndex {
     /// Puts a child of the tip on the active chain.
     pub(crate) fn push_tip(&mut self, id: BlockId) {
         debug_assert_eq!(self.entry(id).parent, Some(self.tip()));
+        self.entries[id.0].was_connected = true;
         self.active.blocks.push(id);
         self.active.tip = id;
     }

@@ -50,13 +50,20 @@ pub struct BlockEntry {
     pub chain_tx_count: u64,
     /// Whether this block, or one it builds on, is marked invalid.
     pub failed: bool,
+    /// Whether it ever was on the active chain, and so all of its rules were checked.
+    pub was_connected: bool,
     /// Transactions in this block; zero while unknown.
     pub(super) tx_count: u64,
     /// When the block became connectable, counted; breaks ties between chains of equal work.
-    pub(super) sequence: u64,
+    pub(super) sequence: i64,
 }
 
 impl BlockEntry {
+    /// Number of transactions in the block; zero while it was never received.
+    pub fn transactions(&self) -> u64 {
+        self.tx_count
+    }
+
     /// The block, if the node has it.
     pub fn block(&self) -> Option<&Arc<Block>> {
         match &self.data {

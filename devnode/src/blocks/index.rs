@@ -26,9 +26,11 @@ pub struct BlockIndex {
     pub(super) active: ActiveChain,
     /// Blocks that could be the tip: whole chain received, none of it invalid. The last is the best: most work, then
     /// first connectable.
-    candidates: BTreeSet<(Work, Reverse<u64>, BlockId)>,
+    candidates: BTreeSet<(Work, Reverse<i64>, BlockId)>,
     best_header: BlockId,
-    next_sequence: u64,
+    next_sequence: i64,
+    /// Counts down; preferred blocks come before all that came by themselves.
+    next_precious: i64,
     file_end: u64,
 }
 
@@ -47,6 +49,7 @@ impl BlockIndex {
             data: BlockData::HeaderOnly,
             chain_tx_count: 0,
             failed: false,
+            was_connected: true,
             tx_count: 0,
             sequence: 0,
         };
@@ -57,6 +60,7 @@ impl BlockIndex {
             candidates: BTreeSet::new(),
             best_header: id,
             next_sequence: 0,
+            next_precious: 0,
             file_end: 0,
         };
         index.attach(id, Arc::new(genesis));
@@ -76,6 +80,21 @@ impl BlockIndex {
     /// Number of known headers.
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Bytes of the imagined block file.
+    pub fn stored_bytes(&self) -> u64 {
+        self.file_end
+    }
+
+    /// Makes a block the first come among those with its work, so that it is preferred from now on.
+    pub(crate) fn prefer(&mut self, id: BlockId) {
+        let was_candidate = self.candidates.remove(&self.key(id));
+        self.next_precious -= 1;
+        self.entries[id.0].sequence = self.next_precious;
+        if was_candidate {
+            self.candidates.insert(self.key(id));
+        }
     }
 
     /// Never true: genesis is always known.
@@ -117,6 +136,7 @@ impl BlockIndex {
             data: BlockData::HeaderOnly,
             chain_tx_count: 0,
             failed: above.failed,
+            was_connected: false,
             tx_count: 0,
             sequence: 0,
         });
@@ -202,7 +222,7 @@ impl BlockIndex {
         family.into_iter().collect()
     }
 
-    fn key(&self, id: BlockId) -> (Work, Reverse<u64>, BlockId) {
+    fn key(&self, id: BlockId) -> (Work, Reverse<i64>, BlockId) {
         let entry = self.entry(id);
         (entry.work, Reverse(entry.sequence), id)
     }

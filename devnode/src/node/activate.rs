@@ -175,6 +175,16 @@ impl Node {
         Ok(())
     }
 
+    /// Prefers a block to others with the same work, and follows it if that is enough.
+    pub fn prefer(&mut self, hash: &BlockHash) -> Result<(), NodeError> {
+        let id = self.index.find(hash).ok_or(NodeError::UnknownBlock)?;
+        if self.index.entry(id).work >= self.index.entry(self.index.tip()).work {
+            self.index.prefer(id);
+        }
+        self.activate_best_chain();
+        Ok(())
+    }
+
     /// Writes the state out, which here only means to tell it.
     pub fn flush(&mut self) {
         let locator = self.index.locator(self.index.tip());

@@ -1,24 +1,27 @@
 //! The node: everything together.
 //!
 //! `options` is how it is set up, `submit` how blocks come in, `activate` how the chain moves, `transactions` how
-//! transactions come in, `mining` how blocks are made, `chain` and `status` what readers ask, `import` how it becomes a
-//! recorded node.
+//! transactions come in, `mining` how blocks are made, `chain` and `status` what readers ask, `operator` what its owner
+//! sees and does, `import` how it becomes a recorded node.
 
 mod activate;
 mod chain;
 mod import;
 mod mining;
+mod operator;
 mod options;
 mod status;
 mod submit;
 mod transactions;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bitcoin::constants::genesis_block;
 use bitcoin::{Block, Network};
 
 pub use chain::CommonAncestor;
+pub use operator::PRE_RELEASE_WARNING;
 pub use options::NodeOptions;
 pub use submit::BlockVerdict;
 pub use transactions::Broadcast;
@@ -31,6 +34,7 @@ use crate::events::{Event, EventLog};
 use crate::filters::FilterIndex;
 use crate::generation::{Generation, Rules};
 use crate::mempool::{ChainLimits, Mempool};
+use crate::peers::Peers;
 use crate::settings::Settings;
 
 /// A call that ends a real node, or makes it throw.
@@ -64,6 +68,11 @@ pub struct Node {
     pruned: bool,
     /// Whether the tip ever was recent; from then on the node is no longer in its initial download.
     caught_up: bool,
+    peers: Peers,
+    warnings: String,
+    /// Set once and for good by whoever stops the node.
+    shutdown_requested: bool,
+    started: Instant,
 }
 
 impl Default for Node {
@@ -90,6 +99,10 @@ impl Node {
             events: EventLog::default(),
             pruned: false,
             caught_up: false,
+            peers: Peers::default(),
+            warnings: PRE_RELEASE_WARNING.to_owned(),
+            shutdown_requested: false,
+            started: Instant::now(),
         };
         node.add_filter(&Arc::new(genesis), &BlockChange::default());
         node

@@ -23,6 +23,18 @@ impl Node {
         self.clock.now()
     }
 
+    /// The clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// How many blocks the best header is ahead of the tip; none if the tip is the best there is.
+    pub fn blocks_ahead(&self) -> Option<u32> {
+        let best = self.index.entry(self.index.best_header());
+        let tip = self.tip();
+        (best.work > tip.entry().work).then(|| best.height.saturating_sub(tip.height()))
+    }
+
     /// Sets the clock.
     pub fn set_clock(&mut self, clock: Clock) {
         self.clock = clock;

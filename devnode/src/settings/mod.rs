@@ -72,9 +72,13 @@ impl Settings {
         layer.entry(name).or_default().push(value);
     }
 
-    /// Sets a value that nothing overrides.
+    /// Sets a value that nothing overrides; null takes it away.
     pub fn force(&mut self, name: &str, value: Json) {
-        self.forced.insert(name.to_owned(), value);
+        if value.is_null() {
+            self.forced.remove(name);
+        } else {
+            self.forced.insert(name.to_owned(), value);
+        }
     }
 
     /// The value that counts, or JSON null. A leading dash in the name is allowed.
@@ -114,6 +118,14 @@ impl Settings {
     /// The value set at run time, or JSON null. The name is taken as it is.
     pub fn rw(&self, name: &str) -> Json {
         self.rw.get(name).cloned().unwrap_or_else(Json::null)
+    }
+
+    /// The value that outlives the process: set at run time, else in the section of the network or the general part of
+    /// the configuration file. The name is taken as it is.
+    pub fn persistent(&self, name: &str) -> Json {
+        let layers = [&self.network_config, &self.config];
+        let configured = layers.into_iter().find_map(|layer| layer.get(name)?.first()).cloned();
+        self.rw.get(name).cloned().or(configured).unwrap_or_else(Json::null)
     }
 
     /// All values set at run time.

@@ -8,10 +8,14 @@ use tokio::net::UnixListener;
 use tokio::task::spawn_local;
 
 use super::connection;
+use super::rules::Rules;
 use super::shared::Shared;
 
 /// Only the node's own user may open the socket, as with the umask of real nodes.
 const SOCKET_MODE: u32 = 0o600;
+
+/// Pause before something is looked at or tried again.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// A node's socket; it is removed when the server is dropped.
 #[derive(Debug)]
@@ -49,14 +53,26 @@ impl Server {
         Ok(Self { listener, path, shared })
     }
 
-    /// Serves connections until it is dropped. Must run inside a `LocalSet`.
+    /// Serves connections until the node is told to stop. Must run inside a `LocalSet`.
     pub async fn run(&self) {
+        tokio::select! {
+            () = self.accept() => {}
+            () = self.shared.ended() => {}
+        }
+        // Some generations let a client that stays connected keep them from ending.
+        while Rules::of(self.shared.profile.name).waits_for_clients && self.shared.connections() > 0
+        {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn accept(&self) {
         loop {
             // A connection that failed before it was accepted is nobody's loss.
             if let Ok((stream, _)) = self.listener.accept().await {
                 spawn_local(connection::serve(stream, Rc::clone(&self.shared)));
             } else {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }

@@ -1,17 +1,26 @@
 //! The node at its unix socket, as libmultiprocess serves it.
 //!
 //! `listener` accepts connections, `connection` is one of them, `object` is what a client holds a
-//! capability on, `thread` is a server thread, and `answer` turns a request into the node's reply.
+//! capability on, `init` makes and frees such objects, `context` and `thread` find and run server
+//! threads, `lenient` tells what a node lets through, and `answer` turns a request into the node's
+//! reply. `rules` is how a generation behaves beyond its tables.
 //! Every generation of the interface is spoken by the tables of the contract crate: ordinals,
 //! layouts and inner encodings come from the profile alone.
 
 mod answer;
 mod connection;
+mod context;
 mod death;
+mod init;
+mod interrupt;
+mod lenient;
 mod listener;
 mod object;
+mod rules;
 mod shared;
+mod template;
 mod thread;
+mod untyped;
 
 pub use death::Deaths;
 pub use listener::{ServeError, Server};

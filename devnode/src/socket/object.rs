@@ -1,96 +1,51 @@
-//! What a client holds a capability on: `Init` and the interfaces it makes.
+//! What a client holds a capability on: `Init`, the interfaces it makes, and block templates.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
-use bitcoin_grpc_contract::wire::{
-    chain_capnp, echo_capnp, init_capnp::init, mining_capnp, proxy_capnp::context, rpc_capnp,
-};
 use bitcoin_grpc_contract::{At, GlueError, Inner, Method, Request, Service, transfer};
 use capnp::any_pointer;
-use capnp::capability::{DispatchCallResult, FromClientHook, FromServer, Params, Promise, Results};
-use capnp::private::capability::ClientHook;
+use capnp::capability::{Params, Results};
 
-use super::answer::{self, Fault};
+use super::answer::{Answered, Fault};
 use super::connection::Connection;
-use super::thread::{Thread, ThreadMap};
+use super::interrupt::Interrupt;
+use super::template::Template;
+use super::thread::Thread;
+use super::{answer, context, init, lenient, untyped};
+
+/// What bytes that end too early make a node say.
+const END_OF_DATA: &str = "SpanReader::read(): end of data: iostream error";
 
 /// Which interface an object serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The bootstrap interface.
     Init,
     /// An interface of the node.
     Root(Service),
+    /// One block template.
+    Template(Template),
 }
 
 /// An object of one connection.
 pub(super) struct Object {
-    kind: Kind,
-    connection: Rc<Connection>,
+    pub(super) kind: Kind,
+    pub(super) connection: Rc<Connection>,
+    /// Ends waits on this object.
+    pub(super) interrupt: Interrupt,
+    /// Set by `destroy`; whatever comes after it ends a real node.
+    destroyed: Cell<bool>,
 }
 
 /// A capability on an object of `kind`, untyped.
 pub(super) fn client(kind: Kind, connection: &Rc<Connection>) -> capnp::capability::Client {
-    let object = Object { kind, connection: Rc::clone(connection) };
-    let untyped: Untyped = capnp_rpc::new_client(object);
-    capnp::capability::Client::new(untyped.into_client_hook())
-}
-
-/// Ties [`Object`] to capnp-rpc, which wants to know a client type for every server type.
-struct Untyped(Box<dyn ClientHook>);
-
-impl FromClientHook for Untyped {
-    fn new(hook: Box<dyn ClientHook>) -> Self {
-        Self(hook)
-    }
-
-    fn into_client_hook(self) -> Box<dyn ClientHook> {
-        self.0
-    }
-
-    fn as_client_hook(&self) -> &dyn ClientHook {
-        &*self.0
-    }
-}
-
-impl FromServer<Object> for Untyped {
-    type Dispatch = Dispatch;
-
-    fn from_server(object: Rc<Object>) -> Dispatch {
-        Dispatch(object)
-    }
-}
-
-#[derive(Clone)]
-struct Dispatch(Rc<Object>);
-
-impl std::ops::Deref for Dispatch {
-    type Target = Object;
-
-    fn deref(&self) -> &Object {
-        &self.0
-    }
-}
-
-impl capnp::capability::Server for Dispatch {
-    fn dispatch_call(
-        self,
-        interface_id: u64,
-        ordinal: u16,
-        params: Params<any_pointer::Owned>,
-        results: Results<any_pointer::Owned>,
-    ) -> DispatchCallResult {
-        let call = async move { self.0.call(interface_id, ordinal, params, results).await };
-        DispatchCallResult::new(Promise::from_future(call), false)
-    }
-
-    fn as_ptr(&self) -> usize {
-        Rc::as_ptr(&self.0) as usize
-    }
+    let connection = Rc::clone(connection);
+    let interrupt = Interrupt::default();
+    untyped::client(Object { kind, connection, interrupt, destroyed: Cell::new(false) })
 }
 
 impl Object {
-    async fn call(
+    pub(super) async fn call(
         &self,
         interface_id: u64,
         ordinal: u16,
@@ -98,30 +53,33 @@ impl Object {
         results: Results<any_pointer::Owned>,
     ) -> Result<(), capnp::Error> {
         let profile = self.connection.shared.profile;
-        if let Some((method, at)) = profile.method_at(interface_id, ordinal)
-            && self.serves(interface_id)
-        {
-            return self.method(method, at, &params, results).await;
+        if !self.serves(interface_id) {
+            return Err(unknown(interface_id, ordinal));
         }
-        match profile.inner_at(interface_id, ordinal) {
-            Some((inner, _)) if self.serves(interface_id) => self.inner(inner, results),
+        if let Some((inner, _)) = profile.inner_at(interface_id, ordinal) {
+            let outcome = self.inner(inner, &params, results).await;
+            return outcome.map_err(|fault| self.error(&format!("{inner:?}"), fault));
+        }
+        match profile.method_at(interface_id, ordinal) {
+            Some((method, at)) => {
+                let outcome = self.method(method, at, &params, results).await;
+                outcome.map_err(|fault| self.error(method.info().full_name, fault))
+            }
             // A method of this generation that the contract has no word for is there all the same.
-            _ if self.serves(interface_id)
-                && profile.interface(interface_id).is_some_and(|i| ordinal < i.methods) =>
-            {
-                Err(capnp::Error::failed("std::exception: invalid thread handle".to_owned()))
+            None if profile.interface(interface_id).is_some_and(|of| ordinal < of.methods) => {
+                Err(Fault::Exception(self.connection.rules.no_thread.to_owned()).into_error())
             }
-            _ => {
-                Err(capnp::Error::unimplemented(format!("no method {interface_id:#x} @{ordinal}")))
-            }
+            None => Err(unknown(interface_id, ordinal)),
         }
     }
 
     fn serves(&self, interface_id: u64) -> bool {
-        match self.kind {
-            Kind::Init => interface_id == Inner::InitConstruct.interface_id(),
-            Kind::Root(service) => interface_id == service.interface_id(),
-        }
+        let own = match &self.kind {
+            Kind::Init => Inner::InitConstruct.interface_id(),
+            Kind::Root(service) => service.interface_id(),
+            Kind::Template(_) => Service::BlockTemplate.interface_id(),
+        };
+        interface_id == own
     }
 
     async fn method(
@@ -130,31 +88,30 @@ impl Object {
         at: At,
         params: &Params<any_pointer::Owned>,
         mut results: Results<any_pointer::Owned>,
-    ) -> Result<(), capnp::Error> {
-        let shared = &self.connection.shared;
-        let (request, thread) = match self.read(method, at, params).await {
-            Ok(read) => read,
-            Err(Fault::Dies(cause)) => return Err(self.die(method, &cause)),
-            Err(fault) => return Err(fault.into_error()),
-        };
+    ) -> Result<(), Fault> {
+        if method == Method::BlockTemplateDestroy {
+            return self.destroy(params).await;
+        }
+        self.check_alive()?;
+        let profile = self.connection.shared.profile;
+        let (request, thread) = self.read(method, at, params).await?;
         let _running = match &thread {
-            Some(thread) => {
-                if thread.is_busy() && shared.profile.name == "core-30" {
-                    return Err(self.die(method, "two calls at once on one server thread"));
-                }
-                Some(thread.enter().await)
-            }
+            Some(thread) => Some(thread.enter(self.connection.rules.busy).await?),
             None => None,
         };
-        match answer::answer(shared, request).await {
-            Ok(reply) => transfer::write_results(&reply, at, shared.profile, results.get())
-                .map_err(|error| capnp::Error::failed(error.to_string())),
-            Err(Fault::Dies(cause)) => Err(self.die(method, &cause)),
-            Err(fault) => Err(fault.into_error()),
+        match answer::answer(self, request).await? {
+            Answered::Reply(reply) => {
+                transfer::write_results(&reply, at, profile, results.get()).map_err(unwritable)
+            }
+            Answered::Template(template) => {
+                let template = client(Kind::Template(template), &self.connection);
+                init::return_template(method, template.hook, results.get());
+                Ok(())
+            }
         }
     }
 
-    /// The request, and the server thread it is to run on. What does not decode ends older nodes.
+    /// The request, and the server thread it is to run on; none for methods that run on the event loop.
     async fn read(
         &self,
         method: Method,
@@ -166,89 +123,68 @@ impl Object {
             let params = params.get().map_err(Fault::Malformed)?;
             let (request, context) = transfer::read_params(method, at, profile, params)
                 .map_err(|error| self.undecodable(&error))?;
-            let named = context.map(context::Reader::get_thread).transpose();
-            (request, named.map_err(Fault::Malformed)?)
+            (request, context::named(context)?)
         };
-        let thread = match named {
-            Some(client) => Some(self.thread(client).await?),
-            None => None,
-        };
-        request.check().map_err(|violations| {
-            let first = violations.first().map(|v| format!("{} {}", v.field, v.description));
-            self.thrown(first.unwrap_or_default())
-        })?;
-        Ok((request, thread))
+        let thread = if at.context { Some(self.connection.thread(named).await?) } else { None };
+        match lenient::violation(&request) {
+            Some(violation) => {
+                let cause = format!("{} {}", violation.field, violation.description);
+                Err(self.thrown(END_OF_DATA, cause))
+            }
+            None => Ok((request, thread)),
+        }
     }
 
-    async fn thread(
-        &self,
-        client: bitcoin_grpc_contract::wire::proxy_capnp::thread::Client,
-    ) -> Result<Rc<Thread>, Fault> {
-        let resolved = capnp::capability::get_resolved_cap(client).await;
-        let threads = self.connection.threads.borrow();
-        threads
-            .get_local_server_of_resolved(&resolved)
-            .ok_or_else(|| Fault::Exception("invalid thread handle".to_owned()))
+    /// Frees the object. A second time changes nothing.
+    pub(super) async fn destroy(&self, params: &Params<any_pointer::Owned>) -> Result<(), Fault> {
+        let thread = self.connection.thread(init::context_of(params)?).await?;
+        let _running = thread.enter(self.connection.rules.busy).await?;
+        self.destroyed.set(true);
+        Ok(())
+    }
+
+    /// Real nodes die of a call on an object that is gone.
+    pub(super) fn check_alive(&self) -> Result<(), Fault> {
+        match self.destroyed.get() {
+            true => Err(Fault::Dies("the object was destroyed before".to_owned())),
+            false => Ok(()),
+        }
     }
 
     fn undecodable(&self, error: &GlueError) -> Fault {
         match error {
             GlueError::Capnp(error) => Fault::Malformed(error.clone()),
-            other => self.thrown(other.to_string()),
+            other => self.thrown(END_OF_DATA, other.to_string()),
         }
     }
 
-    /// An exception inside a call: a reply from newer nodes, the end of older ones.
-    fn thrown(&self, what: String) -> Fault {
+    /// An exception inside a call: a reply from newer nodes, the end of older ones. `cause` tells a death in our own
+    /// words.
+    pub(super) fn thrown(&self, what: &str, cause: String) -> Fault {
         match self.connection.shared.profile.exceptions_kill {
-            true => Fault::Dies(what),
-            false => Fault::Exception(what),
+            true => Fault::Dies(cause),
+            false => Fault::Exception(what.to_owned()),
         }
     }
 
-    /// Here a real node would have died.
-    fn die(&self, method: Method, cause: &str) -> capnp::Error {
-        let name = method.info().full_name;
+    /// The same for bytes that do not decode.
+    pub(super) fn end_of_data(&self, cause: impl std::fmt::Display) -> Fault {
+        self.thrown(END_OF_DATA, cause.to_string())
+    }
+
+    /// What a fault is on the wire. If a real node would have died of it, the client loses its connection.
+    fn error(&self, name: &str, fault: Fault) -> capnp::Error {
+        let Fault::Dies(cause) = fault else { return fault.into_error() };
         self.connection.shared.deaths.record(format!("{name}: {cause}"));
         self.connection.died.notify_one();
         capnp::Error::disconnected(format!("a real node would have died here: {name}: {cause}"))
     }
+}
 
-    fn inner(
-        &self,
-        inner: Inner,
-        mut results: Results<any_pointer::Owned>,
-    ) -> Result<(), capnp::Error> {
-        let pointer = results.get();
-        let hook = |service| client(Kind::Root(service), &self.connection).hook;
-        match inner {
-            Inner::InitConstruct => {
-                let map = capnp_rpc::new_client(ThreadMap(Rc::clone(&self.connection)));
-                pointer.init_as::<init::construct_results::Builder<'_>>().set_thread_map(map);
-            }
-            Inner::InitMakeEcho => pointer
-                .init_as::<init::make_echo_results::Builder<'_>>()
-                .set_result(echo_capnp::echo::Client::new(hook(Service::Echo))),
-            Inner::InitMakeChain => pointer
-                .init_as::<init::make_chain_results::Builder<'_>>()
-                .set_result(chain_capnp::chain::Client::new(hook(Service::Chain))),
-            Inner::InitMakeMining => pointer
-                .init_as::<init::make_mining_results::Builder<'_>>()
-                .set_result(mining_capnp::mining::Client::new(hook(Service::Mining))),
-            Inner::InitMakeRpc => pointer
-                .init_as::<init::make_rpc_results::Builder<'_>>()
-                .set_result(rpc_capnp::rpc::Client::new(hook(Service::Rpc))),
-            Inner::InitMakeMiningOld2 => {
-                return Err(capnp::Error::failed(
-                    "std::exception: Old mining interface (@2) not supported. Please update your client!".into(),
-                ));
-            }
-            other => {
-                return Err(capnp::Error::unimplemented(format!(
-                    "{other:?} is not in the devnode"
-                )));
-            }
-        }
-        Ok(())
-    }
+fn unknown(interface_id: u64, ordinal: u16) -> capnp::Error {
+    capnp::Error::unimplemented(format!("no method {interface_id:#x} @{ordinal}"))
+}
+
+fn unwritable(error: GlueError) -> Fault {
+    Fault::Malformed(capnp::Error::failed(error.to_string()))
 }

@@ -1,6 +1,4 @@
-//! `Mining`, as far as it makes no templates.
-
-use std::time::Duration;
+//! `Mining`, as far as it does not wait.
 
 use bitcoin::consensus::encode::{deserialize, serialize};
 use bitcoin::hashes::Hash;
@@ -8,14 +6,16 @@ use bitcoin::{Block, Txid, Wtxid};
 use bitcoin_grpc_contract::{Profile, Reply, Request, v1};
 use bytes::Bytes;
 
-use super::{Answer, Fault, block_hash, hash_bytes};
-use crate::consensus::BlockChecks;
+use super::{Answer, Fault, hash_bytes};
+use crate::consensus::{BlockChecks, MAX_BLOCK_SIGOPS_COST, MAX_BLOCK_WEIGHT};
 use crate::mempool::MempoolEntry;
+use crate::miner::{DEFAULT_RESERVED_SIGOPS, DEFAULT_RESERVED_WEIGHT, TemplateOptions};
 use crate::node::Node;
-use crate::socket::Shared;
+use crate::socket::object::Object;
+use crate::socket::rules::Bounds;
 
-/// Longest wait, in milliseconds; a longer one is as good as for ever. Real nodes cap at a century.
-const LONGEST_WAIT_MS: f64 = 1e12;
+/// Least weight that must stay free for header and coinbase (`policy/policy.h`, MINIMUM_BLOCK_RESERVED_WEIGHT).
+const MIN_RESERVED_WEIGHT: u64 = 2_000;
 
 pub(super) fn answer(node: &Node, _: &Profile, request: &Request) -> Answer {
     Some(Ok(match request {
@@ -67,28 +67,56 @@ pub(super) fn change(node: &mut Node, request: &Request) -> Answer {
     })
 }
 
-/// Waits until the tip is not the one given, or the time is up; then answers with the tip.
-pub(super) async fn wait_tip_changed(
-    shared: &Shared,
-    request: &v1::MiningWaitTipChangedRequest,
-) -> Reply {
-    let known = block_hash(&request.current_tip);
-    let mut changes = shared.changes();
-    let changed = async {
-        while shared.node().tip().hash() == known {
-            if changes.changed().await.is_err() {
-                return;
-            }
-        }
+/// The options of a template, within the bounds that the generation has.
+pub(super) fn options(
+    object: &Object,
+    wanted: Option<&v1::BlockCreateOptions>,
+) -> Result<TemplateOptions, Fault> {
+    let rules = object.connection.rules;
+    let given = |value: Option<u64>, default| {
+        value.unwrap_or(if rules.option_defaults { default } else { 0 })
     };
-    let milliseconds = request.timeout_ms.unwrap_or(LONGEST_WAIT_MS).clamp(0.0, LONGEST_WAIT_MS);
-    // The time being up is an answer like any other.
-    let _ = tokio::time::timeout(Duration::from_secs_f64(milliseconds / 1000.0), changed).await;
-    let tip = Some(tip(&shared.node()));
-    Reply::MiningWaitTipChanged(v1::MiningWaitTipChangedResponse { tip })
+    let weight = given(wanted.and_then(|o| o.block_reserved_weight), DEFAULT_RESERVED_WEIGHT);
+    let sigops = given(
+        wanted.and_then(|o| o.coinbase_output_max_additional_sigops),
+        DEFAULT_RESERVED_SIGOPS,
+    );
+    check_bounds(object, weight, sigops)?;
+    let use_mempool = wanted.and_then(|o| o.use_mempool).unwrap_or(rules.option_defaults);
+    Ok(TemplateOptions {
+        use_mempool,
+        reserved_weight: weight.min(MAX_BLOCK_WEIGHT),
+        reserved_sigops: sigops.min(MAX_BLOCK_SIGOPS_COST),
+        ..TemplateOptions::default()
+    })
 }
 
-fn tip(node: &Node) -> v1::BlockRef {
+fn check_bounds(object: &Object, weight: u64, sigops: u64) -> Result<(), Fault> {
+    let too_low = weight < MIN_RESERVED_WEIGHT;
+    let bounds = object.connection.rules.bounds;
+    let what = match (weight, sigops) {
+        _ if too_low => format!(
+            "block_reserved_weight ({weight}) is lower than minimum safety value of \
+             ({MIN_RESERVED_WEIGHT})"
+        ),
+        _ if weight > MAX_BLOCK_WEIGHT => format!(
+            "block_reserved_weight ({weight}) exceeds consensus maximum block weight \
+             ({MAX_BLOCK_WEIGHT})"
+        ),
+        _ if sigops > MAX_BLOCK_SIGOPS_COST => format!(
+            "coinbase_output_max_additional_sigops ({sigops}) exceeds consensus maximum block \
+             sigops cost ({MAX_BLOCK_SIGOPS_COST})"
+        ),
+        _ => return Ok(()),
+    };
+    match bounds {
+        Bounds::Clamp if !too_low => Ok(()),
+        Bounds::Die => Err(Fault::Dies(what)),
+        Bounds::Clamp | Bounds::Throw => Err(object.thrown(&what.clone(), what)),
+    }
+}
+
+pub(super) fn tip(node: &Node) -> v1::BlockRef {
     let tip = node.tip();
     v1::BlockRef { hash: hash_bytes(tip.hash()), height: super::block::height(tip.height()) }
 }

@@ -4,8 +4,13 @@ mod block;
 mod chain;
 mod echo;
 mod mining;
+mod node;
+mod peers;
 mod pool;
+mod rpc;
 mod settings;
+mod template;
+mod wait;
 
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Transaction, Txid};
@@ -13,6 +18,8 @@ use bitcoin_grpc_contract::{Reply, Request, v1};
 use bytes::Bytes;
 
 use super::Shared;
+use super::object::{Kind, Object};
+use super::template::Template;
 
 /// A call without a reply.
 #[derive(Debug)]
@@ -40,22 +47,70 @@ impl Fault {
     }
 }
 
-/// Answers a request.
-pub(super) async fn answer(shared: &Shared, request: Request) -> Result<Reply, Fault> {
-    if let Request::MiningWaitTipChanged(request) = &request {
-        return Ok(mining::wait_tip_changed(shared, request).await);
+/// An answer: values, or a template for the client to hold.
+pub(super) enum Answered {
+    /// Values only.
+    Reply(Reply),
+    /// A template.
+    Template(Template),
+}
+
+/// Answers a request on an object.
+pub(super) async fn answer(object: &Object, request: Request) -> Result<Answered, Fault> {
+    match (&object.kind, &request) {
+        (Kind::Template(template), Request::BlockTemplateWaitNext(q)) => {
+            Ok(wait::next(object, template, q).await)
+        }
+        (Kind::Template(template), Request::BlockTemplateSubmitSolution(q)) => {
+            template::submit(object, template, q).map(Answered::Reply)
+        }
+        (Kind::Template(template), request) => {
+            let interrupted = interrupt(object, request);
+            let reply = interrupted.or_else(|| template::answer(template, request));
+            reply.map(Answered::Reply).ok_or(Fault::Unimplemented)
+        }
+        (_, Request::MiningWaitTipChanged(q)) => {
+            Ok(Answered::Reply(wait::tip_changed(object, q).await))
+        }
+        (_, Request::MiningCreateNewBlock(q)) => wait::create_new_block(object, q).await,
+        (_, request) => {
+            let reply = interrupt(object, request).map(Ok);
+            let reply = reply.unwrap_or_else(|| ask(&object.connection.shared, request));
+            reply.map(Answered::Reply)
+        }
     }
+}
+
+/// Ends waits on an object, now or, if there are none, the next one.
+fn interrupt(object: &Object, request: &Request) -> Option<Reply> {
+    let reply = match request {
+        Request::MiningInterrupt(_) => Reply::MiningInterrupt(v1::MiningInterruptResponse {}),
+        Request::BlockTemplateInterruptWait(_) => {
+            Reply::BlockTemplateInterruptWait(v1::BlockTemplateInterruptWaitResponse {})
+        }
+        _ => return None,
+    };
+    object.interrupt.raise();
+    object.connection.shared.wake();
+    Some(reply)
+}
+
+/// Asks the node, and if it has no answer as it is, changes it.
+fn ask(shared: &Shared, request: &Request) -> Result<Reply, Fault> {
     let asked = {
         let node = shared.node();
-        echo::answer(&request)
-            .or_else(|| block::answer(&node, &request))
-            .or_else(|| pool::answer(&node, &request))
-            .or_else(|| chain::answer(&node, &request))
-            .or_else(|| settings::answer(&node, &request))
-            .or_else(|| mining::answer(&node, shared.profile, &request))
+        echo::answer(request)
+            .or_else(|| block::answer(&node, request))
+            .or_else(|| pool::answer(&node, request))
+            .or_else(|| chain::answer(&node, request))
+            .or_else(|| settings::answer(&node, request))
+            .or_else(|| mining::answer(&node, shared.profile, request))
+            .or_else(|| node::answer(&node, request))
+            .or_else(|| peers::answer(&node, request))
+            .or_else(|| rpc::answer(request))
     };
     asked
-        .or_else(|| shared.change(|node| change(node, &request)))
+        .or_else(|| shared.change(|node| change(node, request)))
         .unwrap_or(Err(Fault::Unimplemented))
 }
 
@@ -63,6 +118,9 @@ fn change(node: &mut crate::Node, request: &Request) -> Option<Result<Reply, Fau
     pool::change(node, request)
         .or_else(|| settings::change(node, request))
         .or_else(|| mining::change(node, request))
+        .or_else(|| node::change(node, request))
+        .or_else(|| peers::change(node, request))
+        .or_else(|| rpc::change(node, request))
 }
 
 /// An answer, if this part of the node has one.

@@ -87,7 +87,7 @@ fn target(rate: Option<&v1::FeeRate>) -> FeeRate {
     FeeRate::from_sat_per_kvb(rate.map_or(0, |rate| rate.sat_per_kvb))
 }
 
-fn coin_message(coin: &Coin) -> v1::Coin {
+pub(super) fn coin_message(coin: &Coin) -> v1::Coin {
     v1::Coin {
         height: (coin.height != MEMPOOL_HEIGHT).then_some(coin.height),
         coinbase: coin.coinbase,

@@ -1,0 +1,145 @@
+//! What the operator of a node sees and does: warnings, log categories, peers, bans, the end.
+
+use std::time::Duration;
+
+use super::Node;
+use crate::peers::{Ban, DEFAULT_BAN_SECONDS, Peers, Subnet};
+
+/// What every build that is no release warns of. All generations with an operator's interface are such builds.
+pub const PRE_RELEASE_WARNING: &str = "This is a pre-release test build - use at your own risk - \
+                                       do not use for mining or merchant applications";
+
+/// Log categories by the place of their bit. Names that a generation does not have any more stay reserved.
+const LOG_CATEGORIES: [&str; 31] = [
+    "net",
+    "tor",
+    "mempool",
+    "http",
+    "bench",
+    "zmq",
+    "walletdb",
+    "rpc",
+    "estimatefee",
+    "addrman",
+    "selectcoins",
+    "reindex",
+    "cmpctblock",
+    "rand",
+    "prune",
+    "proxy",
+    "mempoolrej",
+    "libevent",
+    "coindb",
+    "qt",
+    "leveldb",
+    "validation",
+    "i2p",
+    "ipc",
+    "lock",
+    "blockstorage",
+    "txreconciliation",
+    "scan",
+    "txpackages",
+    "kernel",
+    "privatebroadcast",
+];
+
+/// Memory that an empty mempool is said to use, in bytes, as recorded.
+const EMPTY_MEMPOOL_BYTES: u64 = 96;
+
+/// Memory that a waiting transaction is said to use beyond its own size, in bytes; about what was recorded.
+const ENTRY_BYTES: u64 = 930;
+
+/// Memory that the mempool may use, in bytes, without `-maxmempool`.
+const DEFAULT_MAX_MEMPOOL_BYTES: u64 = 300_000_000;
+
+impl Node {
+    /// What the operator should know, in one text; empty if there is nothing.
+    pub fn warnings(&self) -> &str {
+        &self.warnings
+    }
+
+    /// Changes the warnings.
+    pub fn set_warnings(&mut self, warnings: impl Into<String>) {
+        self.warnings = warnings.into();
+    }
+
+    /// The log categories that `-debug` switched on, as a bit mask. The devnode has no log; it only tells.
+    pub fn log_categories(&self) -> u64 {
+        let wanted = self.settings.list("debug");
+        let names = wanted.iter().map(|value| value.as_str().trim_matches('"'));
+        names.fold(0, |mask, name| mask | category_mask(name))
+    }
+
+    /// The peers and bans.
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// The peers and bans, to be changed.
+    pub fn peers_mut(&mut self) -> &mut Peers {
+        &mut self.peers
+    }
+
+    /// Bans a subnet from now on. Zero seconds or less mean the usual time. Returns whether anything changed.
+    pub fn ban(&mut self, subnet: Subnet, seconds: i64) -> bool {
+        let seconds = if seconds > 0 { seconds } else { DEFAULT_BAN_SECONDS };
+        let created = self.now();
+        self.peers.bans.ban(subnet, Ban { created, until: created.saturating_add(seconds) })
+    }
+
+    /// Whether the node was told to stop.
+    pub fn shutdown_requested(&self) -> bool {
+        self.shutdown_requested
+    }
+
+    /// Tells the node to stop. Whoever serves it has to act on that.
+    pub fn request_shutdown(&mut self) {
+        self.shutdown_requested = true;
+    }
+
+    /// How long the node has run, by the machine's clock.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Memory that the mempool would use in a node, guessed, in bytes.
+    pub fn mempool_usage(&self) -> u64 {
+        let entries = self.pool.entries();
+        let sizes = entries.map(|entry| ENTRY_BYTES + entry.tx.total_size() as u64);
+        EMPTY_MEMPOOL_BYTES + sizes.sum::<u64>()
+    }
+
+    /// Memory that the mempool may use, in bytes (`-maxmempool`). It is only told.
+    pub fn mempool_max_usage(&self) -> u64 {
+        let megabytes = self.settings.get("maxmempool");
+        let megabytes = megabytes.as_str().trim_matches('"').parse::<u64>();
+        megabytes.map_or(DEFAULT_MAX_MEMPOOL_BYTES, |megabytes| megabytes.saturating_mul(1_000_000))
+    }
+}
+
+fn category_mask(name: &str) -> u64 {
+    match name {
+        "" | "1" | "all" => (1 << LOG_CATEGORIES.len()) - 1,
+        name => LOG_CATEGORIES.iter().position(|known| *known == name).map_or(0, |bit| 1 << bit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeOptions;
+    use crate::generation::Generation;
+    use crate::settings::Settings;
+
+    #[test]
+    fn categories_and_sizes_come_from_the_command_line() {
+        let words = ["-debug=ipc", "-debug=net", "-debug=nosuch", "-maxmempool=5"];
+        let settings = Settings::from_command_line(words);
+        let options = NodeOptions::from_settings(Generation::default(), settings);
+        let node = Node::new(options);
+        assert_eq!(node.log_categories(), 1 << 23 | 1);
+        assert_eq!(node.mempool_max_usage(), 5_000_000);
+        assert_eq!(node.mempool_usage(), 96);
+    }
+}

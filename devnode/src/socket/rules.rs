@@ -1,0 +1,95 @@
+//! What differs between generations at the socket: threads, template options, the end.
+//!
+//! The wire tables say where a method stands; this says how the library under it and the code behind it behave. Each
+//! value was seen in recordings of that generation, or follows from the library version it was released with.
+
+/// What happens when a call finds its server thread busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Busy {
+    /// The node dies of a second call.
+    Dies,
+    /// One call waits; the next are refused.
+    OneWaits,
+    /// Calls wait for each other in order.
+    Queues,
+}
+
+/// What happens to template options out of their bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bounds {
+    /// The node dies.
+    Die,
+    /// Too low a reserved weight is an exception, everything else is moved into its bounds.
+    Clamp,
+    /// An exception names the bound.
+    Throw,
+}
+
+/// How a generation behaves.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// Two calls on one thread.
+    pub(super) busy: Busy,
+    /// Whether calls without a thread may run on a pool.
+    pub(super) pool: bool,
+    /// What a call without a thread is told.
+    pub(super) no_thread: &'static str,
+    /// Template options out of their bounds.
+    pub(super) bounds: Bounds,
+    /// Whether options that a client leaves out have the defaults of the schema. Else they are zero.
+    pub(super) option_defaults: bool,
+    /// Whether a submitted solution is accepted only if it is new and connected. Else anything stored is.
+    pub(super) solutions_are_judged: bool,
+    /// Whether open connections keep a stopping node from ending.
+    pub(super) waits_for_clients: bool,
+}
+
+const INVALID_THREAD: &str = "invalid thread handle";
+
+/// The oldest branches.
+const OLDEST: Rules = Rules {
+    busy: Busy::Queues,
+    pool: false,
+    no_thread: INVALID_THREAD,
+    bounds: Bounds::Die,
+    option_defaults: false,
+    solutions_are_judged: false,
+    waits_for_clients: true,
+};
+
+/// The release 30.0, whose library asserts that a thread is free.
+const CORE_30: Rules = Rules { busy: Busy::Dies, waits_for_clients: false, ..OLDEST };
+
+/// February 2026.
+const FEBRUARY_2026: Rules = Rules {
+    busy: Busy::OneWaits,
+    bounds: Bounds::Clamp,
+    option_defaults: true,
+    waits_for_clients: false,
+    ..OLDEST
+};
+
+/// The release 31.
+const CORE_31: Rules = Rules { busy: Busy::Queues, ..FEBRUARY_2026 };
+
+/// The release 32 and the branches of July 2026.
+const NEWEST: Rules = Rules {
+    pool: true,
+    no_thread: "no thread specified and no pool configured",
+    bounds: Bounds::Throw,
+    solutions_are_judged: true,
+    ..CORE_31
+};
+
+impl Rules {
+    /// How the generation of a profile behaves; unknown ones as the newest.
+    pub(super) fn of(profile: &str) -> &'static Self {
+        match profile {
+            "pr10102-2024-07" | "pr29409-2025-05" => &OLDEST,
+            "core-30" => &CORE_30,
+            "pr10102-2026-02" => &FEBRUARY_2026,
+            "core-31" => &CORE_31,
+            _ => &NEWEST,
+        }
+    }
+}
