@@ -16,6 +16,8 @@ use crate::world::Peer;
 const MAX_ITEMS: usize = 4;
 /// Most nested messages of one kind.
 const MAX_DEPTH: u8 = 5;
+/// Blocks whose data one request may want; a reply with more would be too large.
+const MAX_BLOCKS: usize = 2;
 /// All the satoshi that there will ever be.
 const MAX_MONEY: i64 = 2_100_000_000_000_000;
 /// Longest text or Data that is made up, unless its schema asks for more.
@@ -28,11 +30,29 @@ const BROADCAST_METHODS: usize = 3;
 type Members = Vec<(FieldDescriptor, Value)>;
 
 /// Requests that the contract allows.
+///
+/// # Panics
+/// When it allows none.
 #[must_use]
 pub fn requests(peer: &'static Peer, plan: &'static Plan) -> BoxedStrategy<DynamicMessage> {
-    Making { peer, request: true, depth: 0 }
-        .message(plan)
-        .expect("a request that the contract allows")
+    let messages = Making { peer, request: true, depth: 0 }.message(plan);
+    let messages = messages.expect("a request that the contract allows");
+    messages
+        .prop_map(|mut message| {
+            forget_blocks(&mut message, &mut 0);
+            message
+        })
+        .boxed()
+}
+
+/// Wants no more blocks than one reply may hold.
+fn forget_blocks(message: &mut DynamicMessage, wanted: &mut usize) {
+    if message.get_field_by_name("want_data").is_some_and(|want| *want == Value::Bool(true)) {
+        *wanted += 1;
+        message.set_field_by_name("want_data", Value::Bool(*wanted <= MAX_BLOCKS));
+    }
+    let inner = message.fields_mut().filter_map(|(_, value)| value.as_message_mut());
+    inner.for_each(|inner| forget_blocks(inner, wanted));
 }
 
 /// Responses that a node can give.

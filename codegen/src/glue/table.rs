@@ -270,8 +270,13 @@ fn generations(glue: &Glue<'_>, profiles: &[Profile], out: &mut String) {
     for profile in profiles {
         let upper = constant(&profile.profile);
         let _ = writeln!(out, "static METHODS_{upper}: [Slot; {methods}] = [");
-        for (_, rpc) in rpcs(glue) {
-            let _ = writeln!(out, "    {},", slot(glue, profile, &rpc.interface, &rpc.wire_name));
+        for (service, rpc) in rpcs(glue) {
+            // What a service inherits cannot be reached where there is no object of the service.
+            let slot = match profile.interfaces.contains_key(&service.name) {
+                true => slot(glue, profile, &rpc.interface, &rpc.wire_name),
+                false => "Slot::Absent".to_owned(),
+            };
+            let _ = writeln!(out, "    {slot},");
         }
         let _ = writeln!(out, "];\nstatic INNER_{upper}: [Slot; {inners}] = [");
         for (interface, method) in &inner {
