@@ -1,7 +1,10 @@
 //! The program from outside.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use super::raw;
 
 fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_bitcoin-grpc"));
@@ -48,8 +51,8 @@ fn check_without_a_node_fails_and_says_what_to_look_at() {
     assert!(errors.contains("-ipcbind=unix"), "{errors}");
 }
 
-#[test]
-fn serve_says_where_it_listens_and_stops_when_told_to() {
+/// A server that has started, and its address.
+fn serving() -> (Child, String) {
     let mut server = program()
         .args(["serve", "--node", "unix:/nowhere/node.sock", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
@@ -58,11 +61,33 @@ fn serve_says_where_it_listens_and_stops_when_told_to() {
         .unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
-    let address = first.strip_prefix("listening on ").unwrap();
+    (server, first.strip_prefix("listening on ").unwrap().to_owned())
+}
+
+fn signal(server: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &server.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn serve_says_where_it_listens_and_stops_when_told_to() {
+    let (mut server, address) = serving();
     std::net::TcpStream::connect(address).unwrap();
-    let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
-    assert!(killed.success());
+    signal(&server, "-TERM");
     assert!(server.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let (mut server, address) = serving();
+    let _call = raw::open(&address, raw::ECHO).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    signal(&server, "-INT");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(server.try_wait().unwrap(), None, "it did not wait for the call");
+    signal(&server, "-INT");
+    let ended = tokio::task::spawn_blocking(move || server.wait().unwrap()).await.unwrap();
+    assert_eq!(ended.code(), Some(130));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! A client that sends whatever it is told to, without the good manners of a gRPC library.
 
+use std::convert::Infallible;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
@@ -55,6 +57,19 @@ pub(crate) async fn send(address: &str, request: Request<Bytes>) -> Answer {
     tokio::spawn(connection);
     let response = sender.send_request(request.map(Full::new)).await.unwrap();
     collect(response).await
+}
+
+/// Opens a call whose request never ends. It lasts as long as what is returned.
+pub(crate) async fn open(address: &str, path: &str) -> impl Sized {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let body =
+        StreamBody::new(tokio_stream::pending::<Result<http_body::Frame<Bytes>, Infallible>>());
+    let request = post(address, path).body(body).unwrap();
+    let response = tokio::spawn(sender.send_request(request));
+    (sender, connection, response)
 }
 
 async fn collect(response: Response<hyper::body::Incoming>) -> Answer {
