@@ -8,13 +8,15 @@
 //!   therefore answered but never run (see [`wire::has`]). It must not be asked about a method that
 //!   takes no context, because that would run.
 //! - `Make` runs a method of Init. It is taken only at numbers where every generation that is still
-//!   possible has a method that makes an object out of nothing, or nothing at all. Where a number
-//!   beyond 4 is used, the number of Init's methods has been counted by `Has` before, because later
-//!   numbers are those of `makeWalletLoader` on some generation. That number itself is never asked
-//!   about.
+//!   possible has a method that makes an object out of nothing, or nothing at all. Before a number
+//!   beyond 3 is used, Init's methods have been counted by `Has`, because numbers from 5 on are those
+//!   of `makeWalletLoader` on some generation, which ends the node. `makeWalletLoader` itself is not
+//!   even asked about.
 //!
 //! Every generation is confirmed by the exact number of methods of its Chain or Node interface: a
-//! generation that is not in the tables has moved something, and is refused.
+//! generation that is not in the tables has moved something, and is refused. What remains is a node
+//! of the future that makes its wallet loader where a known one with as many methods makes Rpc or
+//! Chain; nothing but its name could tell.
 //!
 //! | generation | Init @2 | @3 | @4 | @5 | @6 | @7 |
 //! | --- | --- | --- | --- | --- | --- | --- |
@@ -140,35 +142,34 @@ static MINING_FIRST: Step = Has {
 static LATE: Step = Has {
     interface: INIT,
     ordinal: 3,
-    yes: &Has { interface: INIT, ordinal: 4, yes: &WITH_FOURTH, no: &Found("core-31") },
+    yes: &Has { interface: INIT, ordinal: 4, yes: &MORE_THAN_MINING, no: &Found("core-31") },
     no: &OTHER_INIT,
 };
 
-static WITH_FOURTH: Step = make!(
+/// Five methods, or eight, before the fifth is run.
+static MORE_THAN_MINING: Step = Has {
+    interface: INIT,
+    ordinal: 5,
+    yes: &Has { interface: INIT, ordinal: 8, yes: &OTHER_INIT, no: &BRANCHES_OF_2026 },
+    no: &make!(4, &Has { interface: RPC, ordinal: 0, yes: &Found("core-32"), no: &OTHER_OBJECT }),
+};
+
+static BRANCHES_OF_2026: Step = make!(
     4,
     &Has {
         interface: RPC,
         ordinal: 0,
-        yes: &WITH_RPC,
+        yes: &Has { interface: INIT, ordinal: 6, yes: &JULY_2026, no: &OTHER_INIT },
         no: &Has { interface: CHAIN, ordinal: 1, yes: &FEBRUARY_2026, no: &OTHER_OBJECT },
     }
 );
 
-static WITH_RPC: Step = Has {
+static FEBRUARY_2026: Step = exactly!(51 of CHAIN, else OTHER_CHAIN, &Has {
     interface: INIT,
-    ordinal: 5,
-    yes: &Has {
-        interface: INIT,
-        ordinal: 6,
-        yes: &Has { interface: INIT, ordinal: 8, yes: &OTHER_INIT, no: &JULY_2026 },
-        no: &OTHER_INIT,
-    },
-    no: &Found("core-32"),
-};
-
-static FEBRUARY_2026: Step = exactly!(51 of CHAIN, else OTHER_CHAIN, &exactly!(8 of INIT, else OTHER_INIT, &make!(
-    5, &exactly!(58 of NODE, else OTHER_NODE, &Found("pr10102-2026-02"))
-)));
+    ordinal: 7,
+    yes: &make!(5, &exactly!(58 of NODE, else OTHER_NODE, &Found("pr10102-2026-02"))),
+    no: &OTHER_INIT,
+});
 
 static JULY_2026: Step = make!(
     5,

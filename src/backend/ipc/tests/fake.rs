@@ -42,10 +42,17 @@ pub(super) struct Fake {
 impl Fake {
     /// Listens on a socket of its own. `answer` is asked first; where it has nothing to say, the
     /// fake answers what a freshly started regtest node does.
-    pub(super) fn start(profile: &str, answer: impl Fn(Request) -> Option<Answer> + 'static) -> Rc<Self> {
+    pub(super) fn start(
+        profile: &str,
+        answer: impl Fn(Request) -> Option<Answer> + 'static,
+    ) -> Rc<Self> {
         thread_local!(static COUNT: Cell<usize> = const { Cell::new(0) });
         let number = COUNT.with(|count| count.replace(count.get() + 1));
-        let name = format!("bitcoin-grpc-{}-{:?}-{number}.sock", std::process::id(), std::thread::current().id());
+        let name = format!(
+            "bitcoin-grpc-{}-{:?}-{number}.sock",
+            std::process::id(),
+            std::thread::current().id()
+        );
         let fake = Rc::new(Self {
             profile: Profile::by_name(profile).expect("a known generation"),
             answer: Box::new(answer),
@@ -81,7 +88,8 @@ impl Fake {
     async fn serve(self: Rc<Self>, stream: UnixStream) {
         let (read, write) = stream.into_split();
         let options = capnp::message::ReaderOptions::new();
-        let network = twoparty::VatNetwork::new(read.compat(), write.compat_write(), Side::Server, options);
+        let network =
+            twoparty::VatNetwork::new(read.compat(), write.compat_write(), Side::Server, options);
         let threads = Rc::new(RefCell::new(CapabilityServerSet::new()));
         let init = object(&self, &threads, Inner::InitConstruct.interface_id(), &[]);
         // The peer's farewell is no error of ours.
@@ -90,9 +98,13 @@ impl Fake {
 
     fn default_answer(&self, request: &Request) -> Result<Reply, String> {
         Ok(match request {
-            Request::ChainGetHeight(_) => Reply::ChainGetHeight(v1::ChainGetHeightResponse { height: Some(7) }),
+            Request::ChainGetHeight(_) => {
+                Reply::ChainGetHeight(v1::ChainGetHeightResponse { height: Some(7) })
+            }
             Request::ChainEstimateMaxBlocks(_) => {
-                Reply::ChainEstimateMaxBlocks(v1::ChainEstimateMaxBlocksResponse { max_conf_target: 1008 })
+                Reply::ChainEstimateMaxBlocks(v1::ChainEstimateMaxBlocksResponse {
+                    max_conf_target: 1008,
+                })
             }
             Request::ChainShutdownRequested(_) => Reply::ChainShutdownRequested(Default::default()),
             Request::ChainGetSetting(_) => {
@@ -106,20 +118,26 @@ impl Fake {
                     found,
                     ..Default::default()
                 };
-                let answer = v1::ChainFindFirstBlockWithTimeAndHeightResponse { block: Some(block), found };
+                let answer =
+                    v1::ChainFindFirstBlockWithTimeAndHeightResponse { block: Some(block), found };
                 Reply::ChainFindFirstBlockWithTimeAndHeight(answer)
             }
             Request::EchoEcho(q) => Reply::EchoEcho(v1::EchoEchoResponse { echo: q.echo.clone() }),
-            Request::MiningGetTip(_) => Reply::MiningGetTip(v1::MiningGetTipResponse { tip: Some(tip(7)) }),
+            Request::MiningGetTip(_) => {
+                Reply::MiningGetTip(v1::MiningGetTipResponse { tip: Some(tip(7)) })
+            }
             Request::MiningWaitTipChanged(_) => {
                 Reply::MiningWaitTipChanged(v1::MiningWaitTipChangedResponse { tip: Some(tip(7)) })
             }
-            Request::NodeExecuteRpc(_) => {
-                Reply::NodeExecuteRpc(v1::NodeExecuteRpcResponse { rpc_error: None, result: "7".to_owned() })
-            }
-            Request::NodeListRpcCommands(_) => Reply::NodeListRpcCommands(v1::NodeListRpcCommandsResponse {
-                methods: vec!["createwallet".to_owned()],
+            Request::NodeExecuteRpc(_) => Reply::NodeExecuteRpc(v1::NodeExecuteRpcResponse {
+                rpc_error: None,
+                result: "7".to_owned(),
             }),
+            Request::NodeListRpcCommands(_) => {
+                Reply::NodeListRpcCommands(v1::NodeListRpcCommandsResponse {
+                    methods: vec!["createwallet".to_owned()],
+                })
+            }
             Request::NodeIsSettingIgnored(_) => Reply::NodeIsSettingIgnored(Default::default()),
             Request::NodeShutdownRequested(_) => Reply::NodeShutdownRequested(Default::default()),
             other => return Err(format!("no answer to {}", other.method().info().full_name)),
@@ -231,7 +249,7 @@ impl Server for Dispatch {
 }
 
 fn failed(text: &str) -> capnp::Error {
-    capnp::Error::failed(format!("remote exception: std::exception: {text}"))
+    capnp::Error::failed(format!("std::exception: {text}"))
 }
 
 fn unimplemented() -> capnp::Error {
@@ -268,16 +286,20 @@ impl Object {
         mut results: Results<any_pointer::Owned>,
     ) -> capnp::Result<()> {
         if inner == Inner::InitConstruct {
-            let results = results.hook.get()?.init_as::<init::construct_results::Builder<'_>>();
+            let mut results = results.hook.get()?.init_as::<init::construct_results::Builder<'_>>();
             let map = ThreadMap { node: Rc::clone(&self.node), threads: Rc::clone(&self.threads) };
-            results.init_thread_map(map);
+            results.set_thread_map(capnp_rpc::new_client(map));
             return Ok(());
         }
         if inner == Inner::InitMakeMiningOld2 {
-            return Err(failed("Old mining interface (@2) not supported. Please update your client!"));
+            return Err(failed(
+                "Old mining interface (@2) not supported. Please update your client!",
+            ));
         }
-        let params = params.get()?.get_as::<init::make_echo_params::Reader<'_>>()?;
-        self.thread_of(params.get_context()?).await?;
+        {
+            let params = params.get()?.get_as::<init::make_echo_params::Reader<'_>>()?;
+            self.thread_of(params.get_context()?).await?;
+        }
         let (service, more): (_, &[u64]) = match inner {
             Inner::InitMakeEcho => (Service::Echo, &[]),
             Inner::InitMakeMining => (Service::Mining, &[]),
@@ -294,8 +316,8 @@ impl Object {
             }
         };
         let made = object(&self.node, &self.threads, service.interface_id(), more);
-        let results = results.hook.get()?.init_as::<init::make_echo_results::Builder<'_>>();
-        results.set_result_client(made);
+        let mut results = results.hook.get()?.init_as::<init::make_echo_results::Builder<'_>>();
+        results.set_result(made.cast_to());
         Ok(())
     }
 
@@ -316,22 +338,28 @@ impl Object {
             false => None,
         };
         let _busy = thread.map(|thread| Busy::new(thread, &self.node));
-        let (request, _) = transfer::read_params(method, at, profile, params.get()?).map_err(|e| failed(&e.to_string()))?;
+        let (request, _) = transfer::read_params(method, at, profile, params.get()?)
+            .map_err(|e| failed(&e.to_string()))?;
         self.node.calls.borrow_mut().push(method);
         let answer = match (self.node.answer)(request.clone()) {
             Some(answer) => answer.await,
             None => self.node.default_answer(&request),
         };
         let reply = answer.map_err(|text| failed(&text))?;
-        transfer::write_results(&reply, at, profile, results.hook.get()?).map_err(|e| failed(&e.to_string()))
+        transfer::write_results(&reply, at, profile, results.hook.get()?)
+            .map_err(|e| failed(&e.to_string()))
     }
 
     async fn thread_of(&self, context: context::Reader<'_>) -> capnp::Result<Rc<Thread>> {
         if !context.has_thread() {
             return Err(failed("invalid thread handle"));
         }
-        let client: thread::Client = capnp::capability::get_resolved_cap(context.get_thread()?).await;
-        self.threads.borrow().get_local_server_of_resolved(&client).ok_or_else(|| failed("invalid thread handle"))
+        let client: thread::Client =
+            capnp::capability::get_resolved_cap(context.get_thread()?).await;
+        self.threads
+            .borrow()
+            .get_local_server_of_resolved(&client)
+            .ok_or_else(|| failed("invalid thread handle"))
     }
 }
 

@@ -93,12 +93,3 @@ fn fee_rate(field: &str, rate: Option<&v1::FeeRate>) -> Result<(), CallError> {
 pub(super) fn invalid(field: &str, description: String) -> CallError {
     CallError::Invalid(vec![Violation { field: field.to_owned(), description }])
 }
-
-/// Methods that are refused on every running node.
-#[cfg(test)]
-pub(super) const NEVER: [Method; 4] = [
-    Method::NodeBaseInitialize,
-    Method::NodeAppInitMain,
-    Method::NodeAppShutdown,
-    Method::MiningInterrupt,
-];
