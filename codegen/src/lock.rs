@@ -42,17 +42,13 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Gives every field its number: the locked one, or the next that was never used.
+    /// Gives every field its number: its own of now or of once, or the next that was never used.
     pub fn apply(&self, contract: &mut Contract) {
-        let none = BTreeMap::new();
         for message in contract.messages.values_mut() {
-            let locked = self.numbers.get(&message.name).unwrap_or(&none);
-            let gone = self
-                .reserved(&message.name, &message.fields.iter().map(|f| f.name.as_str()).collect());
-            let used = locked.values().chain(gone.values()).copied().max().unwrap_or(0);
-            let mut next = used + 1;
+            let used = self.reserved(&message.name, &BTreeSet::new());
+            let mut next = used.values().copied().max().unwrap_or(0) + 1;
             for field in &mut message.fields {
-                field.number = locked.get(&field.name).copied().unwrap_or_else(|| {
+                field.number = used.get(&field.name).copied().unwrap_or_else(|| {
                     next += 1;
                     next - 1
                 });
