@@ -63,10 +63,13 @@ pub(crate) fn show(from: dynamic_struct::Reader<'_>) -> Value {
     let mut shown = Map::new();
     for field in from.get_schema().get_non_union_fields().unwrap() {
         let name = field.get_proto().get_name().unwrap().to_str().unwrap().to_owned();
-        let is_pointer = field.get_type().is_pointer_type();
-        let value = match is_pointer && !from.has(field).unwrap() {
-            true => Value::Null,
-            false => show_value(from.get(field).unwrap()),
+        let of = field.get_type();
+        let is_null = of.is_pointer_type() && !from.has(field).unwrap();
+        let value = match of.which() {
+            // The recorder could not tell a list that is not there from an empty one.
+            TypeVariant::List(_) if is_null => json!([]),
+            _ if is_null => Value::Null,
+            _ => show_value(from.get(field).unwrap()),
         };
         shown.insert(name, value);
     }
@@ -76,6 +79,7 @@ pub(crate) fn show(from: dynamic_struct::Reader<'_>) -> Value {
 fn show_value(value: dynamic_value::Reader<'_>) -> Value {
     match value {
         dynamic_value::Reader::Bool(value) => json!(value),
+        dynamic_value::Reader::UInt8(value) => json!(value),
         dynamic_value::Reader::Int32(value) => json!(value),
         dynamic_value::Reader::Int64(value) => json!(value),
         dynamic_value::Reader::UInt16(value) => json!(value),
@@ -88,7 +92,7 @@ fn show_value(value: dynamic_value::Reader<'_>) -> Value {
         dynamic_value::Reader::List(list) => {
             list.iter().map(|item| show_item(item.unwrap())).collect()
         }
-        _ => panic!("a type that no recording has"),
+        other => panic!("a type that no recording has: {other:?}"),
     }
 }
 

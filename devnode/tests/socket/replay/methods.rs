@@ -66,6 +66,7 @@ methods! {
     "Mining"."waitTipChanged" => mining::wait_tip_changed_params, wait_tip_changed_results;
     "Node"."ban" => node::ban_params, ban_results;
     "Node"."broadcastTransaction" => node::broadcast_transaction_params, broadcast_transaction_results;
+    "Node"."customWalletLoader" => node::custom_wallet_loader_params, custom_wallet_loader_results;
     "Node"."disconnectByAddress" => node::disconnect_by_address_params, disconnect_by_address_results;
     "Node"."disconnectById" => node::disconnect_by_id_params, disconnect_by_id_results;
     "Node"."executeRpc" => node::execute_rpc_params, execute_rpc_results;
