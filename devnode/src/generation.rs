@@ -57,6 +57,23 @@ impl Generation {
         })
     }
 
+    /// The version number that a node of this generation tells.
+    pub fn version(self) -> u32 {
+        match self {
+            Self::Pr10102July2024 => 279_900,
+            Self::Pr29409May2025 => 299_900,
+            Self::Pr10102February2026 => 309_900,
+            Self::Core32 => 319_900,
+        }
+    }
+
+    /// The user agent that goes with it.
+    pub fn user_agent(self) -> String {
+        let version = self.version();
+        let (major, minor) = (version / 10_000, version / 100 % 100);
+        format!("/Satoshi:{major}.{minor}.{}/", version % 100)
+    }
+
     /// The rules and defaults of this generation.
     pub fn rules(self) -> Rules {
         let newer = matches!(self, Self::Pr10102February2026 | Self::Core32);

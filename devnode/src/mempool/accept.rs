@@ -71,7 +71,7 @@ impl Mempool {
         }
         let fee = check_inputs(&tx, &coins, context.index.height() + 1)?;
         let sigops = sigop_cost(&tx, &coins);
-        let entry = MempoolEntry::new(tx, fee, sigops, context.now);
+        let entry = MempoolEntry::new(tx, fee, sigops, context.now, context.index.height());
         if sigops > MAX_SIGOP_COST {
             return Err(Reject::new(
                 RejectKind::Policy,

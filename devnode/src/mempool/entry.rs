@@ -26,11 +26,13 @@ pub struct MempoolEntry {
     pub sigop_cost: u64,
     /// When it came, in seconds since 1970.
     pub time: i64,
+    /// Height of the chain when it came.
+    pub height: u32,
 }
 
 impl MempoolEntry {
     /// Puts an entry together.
-    pub fn new(tx: Arc<Transaction>, fee: i64, sigop_cost: u64, time: i64) -> Self {
+    pub fn new(tx: Arc<Transaction>, fee: i64, sigop_cost: u64, time: i64, height: u32) -> Self {
         Self {
             txid: tx.compute_txid(),
             wtxid: tx.compute_wtxid(),
@@ -39,6 +41,7 @@ impl MempoolEntry {
             fee,
             sigop_cost,
             time,
+            height,
         }
     }
 

@@ -41,6 +41,13 @@ impl Mempool {
         chunks
     }
 
+    /// Weight and fee (in satoshi) of the chunk that a waiting transaction would be mined with.
+    pub fn chunk_totals(&self, txid: &Txid) -> Option<(u64, i64)> {
+        let chunks = merge_rising(self.linearise(&self.cluster([*txid])));
+        let own = chunks.into_iter().find(|chunk| chunk.txids.contains(txid))?;
+        Some((own.weight, own.fee))
+    }
+
     /// One cluster in the order of its best sets of ancestors.
     fn linearise(&self, cluster: &BTreeSet<Txid>) -> Vec<Chunk> {
         let mut rest = cluster.clone();

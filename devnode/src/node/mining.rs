@@ -43,7 +43,7 @@ impl Node {
     pub fn mine_one(&mut self, script_pubkey: &ScriptBuf) -> Result<BlockHash, Reject> {
         let options = self.own_options(script_pubkey);
         let template = self.create_template(&options);
-        self.mine(template.with_merkle_root())
+        self.take_own(solved(template.with_merkle_root())?)
     }
 
     /// Makes one block at the present time out of these transactions, in this order. Their fees are left unclaimed.
@@ -52,12 +52,22 @@ impl Node {
         txs: Vec<Transaction>,
         script_pubkey: &ScriptBuf,
     ) -> Result<BlockHash, Reject> {
+        let block = self.build_block(txs, script_pubkey)?;
+        self.take_own(block)
+    }
+
+    /// The same block, with its proof of work, but not submitted.
+    pub fn build_block(
+        &self,
+        txs: Vec<Transaction>,
+        script_pubkey: &ScriptBuf,
+    ) -> Result<Block, Reject> {
         let options = TemplateOptions { use_mempool: false, ..self.own_options(script_pubkey) };
         let mut template = self.create_template(&options);
         template.replace_transactions(txs);
         let block = template.with_merkle_root();
         self.check_block(&block, BlockChecks { work: false, merkle_root: false })?;
-        self.mine(block)
+        solved(block)
     }
 
     fn own_options(&self, script_pubkey: &ScriptBuf) -> TemplateOptions {
@@ -68,10 +78,7 @@ impl Node {
         }
     }
 
-    fn mine(&mut self, mut block: Block) -> Result<BlockHash, Reject> {
-        if !solve(&mut block.header) {
-            return Err(Reject::new(RejectKind::Header, "high-hash", "no nonce meets the target"));
-        }
+    fn take_own(&mut self, block: Block) -> Result<BlockHash, Reject> {
         let hash = block.block_hash();
         match self.submit_block(block) {
             BlockVerdict::Invalid { reject, .. } => Err(reject),
@@ -79,5 +86,12 @@ impl Node {
                 Ok(hash)
             }
         }
+    }
+}
+
+fn solved(mut block: Block) -> Result<Block, Reject> {
+    match solve(&mut block.header) {
+        true => Ok(block),
+        false => Err(Reject::new(RejectKind::Header, "high-hash", "no nonce meets the target")),
     }
 }

@@ -118,6 +118,11 @@ impl Node {
         &self.rules
     }
 
+    /// The limits on chains of waiting transactions.
+    pub fn limits(&self) -> &ChainLimits {
+        &self.limits
+    }
+
     /// Headers, blocks and the active chain.
     pub fn index(&self) -> &BlockIndex {
         &self.index

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::error::{RpcError, code};
 use super::params::Params;
-use super::{chain, control};
+use super::{chain, control, mine, network, pool, raw};
 use crate::node::Node;
 
 /// A JSON type.
@@ -104,7 +104,14 @@ impl Command {
 }
 
 /// The tables of all parts.
-const TABLES: [&[Command]; 2] = [chain::COMMANDS, control::COMMANDS];
+const TABLES: [&[Command]; 6] = [
+    chain::COMMANDS,
+    pool::COMMANDS,
+    raw::COMMANDS,
+    mine::COMMANDS,
+    network::COMMANDS,
+    control::COMMANDS,
+];
 
 /// Every command, in no order.
 pub(super) fn commands() -> impl Iterator<Item = &'static Command> {

@@ -119,14 +119,6 @@ impl Params {
         self.optional(place)?.ok_or_else(|| RpcError::misc("JSON value is not of expected type"))
     }
 
-    /// A flag, which may also be a number.
-    pub(super) fn flag(&self, place: usize, default: bool) -> Result<bool, RpcError> {
-        match self.kind(place) {
-            Kind::Number => Ok(self.get::<f64>(place)? != 0.0),
-            _ => Ok(self.optional(place)?.unwrap_or(default)),
-        }
-    }
-
     /// An amount of BTC in satoshi, given as a number or as text.
     pub(super) fn amount(&self, place: usize) -> Result<Option<i64>, RpcError> {
         let Some(value) = self.0.get(place).filter(|_| self.kind(place) != Kind::Null) else {
