@@ -1,5 +1,6 @@
 mod cli;
 mod drain;
+mod golden;
 mod harness;
 mod health;
 mod load;

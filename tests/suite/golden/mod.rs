@@ -1,0 +1,119 @@
+//! What real nodes answered, asked again over gRPC: the recorded chain in the embedded node, the
+//! proxy in front of it, as programs of their own would meet them.
+//!
+//! `recorded` turns a recording into messages by the contract's model alone, with none of the glue;
+//! `proxy` starts both sides.
+
+mod proxy;
+mod recorded;
+
+use std::collections::BTreeMap;
+
+use prost_reflect::prost::Message as _;
+use serde_json::Value;
+
+use recorded::{Contract, golden_lines};
+
+/// Reads of the chain, the mempool and the fees. (Settings are left out: the recorded run changes
+/// them through callbacks, which are not served yet.)
+const READS: [&str; 31] = [
+    "getHeight",
+    "getBlockHash",
+    "haveBlockOnDisk",
+    "findLocatorFork",
+    "hasBlockFilterIndex",
+    "blockFilterMatchesAny",
+    "findBlock",
+    "findFirstBlockWithTimeAndHeight",
+    "findAncestorByHeight",
+    "findAncestorByHash",
+    "findCommonAncestor",
+    "findCoins",
+    "guessVerificationProgress",
+    "hasBlocks",
+    "isRBFOptIn",
+    "isInMempool",
+    "hasDescendantsInMempool",
+    "getTransactionAncestry",
+    "calculateIndividualBumpFees",
+    "calculateCombinedBumpFee",
+    "checkChainLimits",
+    "estimateSmartFee",
+    "estimateMaxBlocks",
+    "mempoolMinFee",
+    "relayMinFee",
+    "relayDustFee",
+    "havePruned",
+    "getPruneHeight",
+    "isInitialBlockDownload",
+    "shutdownRequested",
+    "hasAssumedValidChain",
+];
+
+#[derive(Debug, Default)]
+struct Tally {
+    agreed: BTreeMap<String, usize>,
+    refused: Vec<String>,
+    wrong: Vec<String>,
+}
+
+async fn replay(profile: &str) -> Tally {
+    let contract = Contract::load();
+    let proxy = proxy::start(profile).await;
+    let mut tally = Tally::default();
+    for record in golden_lines(profile) {
+        let method = record["method"].as_str().unwrap_or_default();
+        let wanted = record["run"] == "base" && record["interface"] == "Chain";
+        if !wanted || !READS.contains(&method) || record.get("error").is_some() {
+            continue;
+        }
+        let rpc = contract.rpc("Chain", method);
+        let request = contract.request(rpc, profile, &record["params"]);
+        let expected = contract.response(rpc, profile, &record);
+        match proxy.call("Chain", &rpc.name, request.encode_to_vec()).await {
+            Ok(reply) if contract.same(rpc, &expected, &reply) => {
+                *tally.agreed.entry(method.to_owned()).or_default() += 1;
+            }
+            Ok(reply) => tally.wrong.push(format!(
+                "seq {} {method} {}\n recorded {expected}\n got      {}",
+                record["seq"],
+                record["params"],
+                contract.shown(rpc, &reply)
+            )),
+            Err(status) if status.code() == tonic::Code::InvalidArgument => {
+                tally.refused.push(format!("{method} {}", record["params"]));
+            }
+            Err(status) => tally.wrong.push(format!("seq {} {method}: {status}", record["seq"])),
+        }
+    }
+    tally
+}
+
+/// The recorded run asks some things that the contract leaves no room for: null hashes and
+/// transactions, hashes with bytes behind them, negative feerates.
+fn is_outside_the_contract(refused: &str) -> bool {
+    let (_, params) = refused.split_once(' ').unwrap_or_default();
+    let params: Value = serde_json::from_str(params).unwrap_or_default();
+    recorded::is_odd(&params)
+}
+
+async fn agrees(profile: &str, at_least: usize) {
+    let tally = replay(profile).await;
+    assert!(tally.wrong.is_empty(), "{} differ:\n{}", tally.wrong.len(), tally.wrong.join("\n"));
+    let agreed: usize = tally.agreed.values().sum();
+    assert!(agreed >= at_least, "only {agreed} agree: {:?}", tally.agreed);
+    for refused in &tally.refused {
+        assert!(is_outside_the_contract(refused), "refused without reason: {refused}");
+    }
+    eprintln!("{profile}: {agreed} recorded calls agree, {} are refused", tally.refused.len());
+}
+
+#[tokio::test]
+async fn reads_of_may_2025_agree() {
+    agrees("pr29409-2025-05", 200).await;
+}
+
+#[tokio::test]
+async fn reads_of_february_2026_agree() {
+    agrees("pr10102-2026-02", 200).await;
+}
