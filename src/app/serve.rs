@@ -1,6 +1,7 @@
 //! `bitcoin-grpc serve`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::AppError;
 use super::listen::Address;
@@ -51,6 +52,10 @@ fn starter(config: &Config) -> Starter {
     })
 }
 
+/// For how long the backend waits for the node's answers to calls that outlasted the drain, or whose
+/// clients went away. Real reads take milliseconds; what waits for an event is not worth waiting for.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
+
 /// The layers that a configuration describes.
 #[must_use]
 pub fn layers(config: &Config) -> Layers {
@@ -69,6 +74,7 @@ fn share(node: &IpcConfig, workers: usize) -> IpcConfig {
         blocking_threads: node.blocking_threads.div_ceil(workers),
         big_reads: node.big_reads.div_ceil(workers),
         queue: node.queue.div_ceil(workers),
+        drain_limit: LAST_ANSWERS,
         ..node.clone()
     }
 }

@@ -24,7 +24,7 @@ use crate::stack::Stack;
 /// New connections that may wait for a worker to take them. It takes them at once unless it is busy.
 const DEALT: usize = 64;
 
-/// For how long the backend may take to disconnect.
+/// For how long the backend may take to disconnect: longer than it waits for the node's last answers.
 const DISCONNECT: Duration = Duration::from_secs(5);
 
 /// For how long the last answers may take to be written once the backend is gone.

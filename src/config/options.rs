@@ -106,7 +106,7 @@ pub const OPTIONS: &[Opt] = &[
         "BLOCKING_THREADS",
         "N",
         false,
-        "Threads that the node runs our waiting calls on, in all [default: 8]"
+        "Threads that the node runs our waiting calls on, in all [default: 16]"
     ),
     option!(
         Node,
@@ -122,7 +122,7 @@ pub const OPTIONS: &[Opt] = &[
         "NODE_QUEUE",
         "N",
         false,
-        "Calls that may wait for a thread of the node [default: 256]"
+        "Calls that may wait for a thread of the node [default: 1024]"
     ),
     option!(
         Clients,
