@@ -228,12 +228,19 @@ impl Contract {
         let mut rest = data;
         let code = var_int(&mut rest);
         let value = amount(var_int(&mut rest));
-        // The recorded scripts are none of the kinds that have a short form.
-        let script_length = var_int(&mut rest).checked_sub(6).expect("an uncompressed script");
-        assert_eq!(script_length, rest.len() as u64);
+        let script = match (var_int(&mut rest), rest) {
+            (0, hash) => [&[0x76, 0xa9, 20], hash, &[0x88, 0xac]].concat(),
+            (1, hash) => [&[0xa9, 20], hash, &[0x87]].concat(),
+            (sign @ (2 | 3), x) => [&[33, sign as u8], x, &[0xac]].concat(),
+            (4 | 5, _) => panic!("no recording has a key in its long form"),
+            (length, script) => {
+                assert_eq!(length - 6, script.len() as u64);
+                script.to_vec()
+            }
+        };
         let mut output = self.empty("TxOut");
         output.set_field_by_name("value_sat", Proto::I64(value));
-        output.set_field_by_name("script_pubkey", Proto::Bytes(rest.to_vec().into()));
+        output.set_field_by_name("script_pubkey", Proto::Bytes(script.into()));
         let mut coin = self.empty("Coin");
         let height = u32::try_from(code / 2).unwrap();
         if height != 0x7fff_ffff {
