@@ -3,13 +3,13 @@
 //! It is made for demonstrations and tests. Blocks are real, with real proof of work at regtest's target, and so are
 //! forks, the mempool, block filters and the order of notifications; answers agree with recordings of real nodes. But
 //! it is **no stand-in for a node in production**: signatures are not verified, nothing is stored, and there is no
-//! network.
+//! network: peers are made up by scripts.
 //!
 //! A submitted block goes through [`consensus`] into [`blocks`], moves the active chain, changes [`coins`] and the
 //! [`mempool`], gets a filter in [`filters`], and ends as [`events`] that a listener takes. A transaction goes through
 //! [`consensus`] and [`scripts`] into the [`mempool`], and from there through [`miner`] into a block. [`node`] holds
-//! all that together and answers the questions of the interfaces. What differs between generations of nodes is in
-//! [`generation`].
+//! all that together and answers the questions of the interfaces; [`rpc`] answers those in JSON. [`peers`] and
+//! [`settings`] are what its operator sees. What differs between generations of nodes is in [`generation`].
 //!
 //! # What is different from real nodes, and why
 //!
@@ -23,6 +23,11 @@
 //!   file always counts as written.
 //! - A call that would end a real node, or make it throw, gives an error here ([`node::NodeError`]); what a real node
 //!   leaves uninitialised is none.
+//! - Memory of the mempool is a guess. Help texts of commands are short and our own, commands that wait (`waitfor...`)
+//!   and those of wallets do not exist, and only commands that exist are listed.
+//! - Values on the wire that are too long are refused like those that are too short, and missing ones like empty ones;
+//!   a real node ignores what follows a value and takes a missing one for zeros. The fields of [`socket`]'s table of
+//!   lenient bounds are read as a node reads them.
 //! - Whether the initial download is over is looked at when a block comes or the clock is set, not when asked.
 //!
 //! All of that is synchronous and single-threaded. [`socket`] serves it as a node serves its IPC interface.

@@ -32,6 +32,7 @@ pub struct BlockIndex {
     /// Counts down; preferred blocks come before all that came by themselves.
     next_precious: i64,
     file_end: u64,
+    undo_bytes: u64,
 }
 
 impl BlockIndex {
@@ -62,6 +63,7 @@ impl BlockIndex {
             next_sequence: 0,
             next_precious: 0,
             file_end: 0,
+            undo_bytes: 0,
         };
         index.attach(id, Arc::new(genesis));
         index
@@ -82,9 +84,16 @@ impl BlockIndex {
         self.entries.len()
     }
 
-    /// Bytes of the imagined block file.
+    /// Bytes of the imagined files of blocks and of what they undo.
     pub fn stored_bytes(&self) -> u64 {
-        self.file_end
+        self.file_end + self.undo_bytes
+    }
+
+    /// Counts what it takes to undo a block, which is written when the block is first connected.
+    pub(crate) fn count_undo(&mut self, id: BlockId, bytes: u64) {
+        if !self.entry(id).was_connected {
+            self.undo_bytes += bytes;
+        }
     }
 
     /// Makes a block the first come among those with its work, so that it is preferred from now on.

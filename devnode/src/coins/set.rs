@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use bitcoin::{Block, BlockHash, OutPoint, Transaction};
+use bitcoin::{Block, BlockHash, OutPoint, Transaction, VarInt};
 
-use super::{Coin, CoinView, created_by};
+use super::{Coin, CoinView, created_by, encode_coin};
 
 /// What connecting a block does to the set: enough to do it, and to undo it.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,24 @@ pub struct BlockChange {
     pub spent: Vec<(OutPoint, Coin)>,
     /// Outputs the block makes.
     pub created: Vec<(OutPoint, Coin)>,
+}
+
+/// Bytes around an undo record: network magic and size before it, a checksum behind it.
+const UNDO_FRAME_BYTES: usize = 8 + 32;
+
+impl BlockChange {
+    /// Size of the record with which a node undoes the block: for every transaction but the coinbase the coins it
+    /// spent, each with one byte that once was a version.
+    pub(crate) fn undo_bytes(&self, block: &Block) -> u64 {
+        let spenders = block.txdata.iter().skip(1);
+        let counts = spenders.clone().map(|tx| VarInt::from(tx.input.len()).size());
+        let coins = self
+            .spent
+            .iter()
+            .map(|(_, coin)| encode_coin(coin).len() + usize::from(coin.height > 0));
+        let count = VarInt::from(spenders.count()).size();
+        (UNDO_FRAME_BYTES + count + counts.sum::<usize>() + coins.sum::<usize>()) as u64
+    }
 }
 
 /// The unspent outputs of the active chain, and what every connected block changed.

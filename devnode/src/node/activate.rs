@@ -100,6 +100,7 @@ impl Node {
             self.rules.block_script_reason,
         )?;
         self.add_filter(&block, &change);
+        self.index.count_undo(id, change.undo_bytes(&block));
         self.coins.connect(self.index.entry(id).hash, change);
         self.index.push_tip(id);
         for tx in self.pool.confirm(&block) {

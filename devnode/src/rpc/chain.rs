@@ -218,6 +218,8 @@ fn move_chain(
 
 #[derive(Serialize)]
 struct Indexes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txindex: Option<IndexState>,
     #[serde(rename = "basic block filter index", skip_serializing_if = "Option::is_none")]
     basic: Option<IndexState>,
 }
@@ -229,12 +231,24 @@ struct IndexState {
 }
 
 fn index_info(node: &mut Node, params: &Params) -> RpcResult {
-    const NAME: &str = "basic block filter index";
-    let wanted = params.optional::<String>(0)?.is_none_or(|name| name.is_empty() || name == NAME);
-    let there = node.has_filter_index(crate::filters::BASIC_FILTER);
-    let basic =
-        (wanted && there).then(|| IndexState { synced: true, best_block_height: node.height() });
-    result(Indexes { basic })
+    let wanted = params.optional::<String>(0)?.unwrap_or_default();
+    let state = |name: &str, there: bool| {
+        let shown = there && (wanted.is_empty() || wanted == name);
+        shown.then(|| IndexState { synced: true, best_block_height: node.height() })
+    };
+    result(Indexes {
+        txindex: state("txindex", has_transaction_index(node)),
+        basic: state(
+            "basic block filter index",
+            node.has_filter_index(crate::filters::BASIC_FILTER),
+        ),
+    })
+}
+
+/// Whether the node was started with an index of transactions. There is none, but the chain is short.
+pub(super) fn has_transaction_index(node: &Node) -> bool {
+    let value = node.settings().get("txindex");
+    !value.is_null() && !value.is_false() && value.as_str() != "\"0\""
 }
 
 /// Whether a generation is newer than that of May 2025.

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::error::{RpcError, code};
 use super::params::Params;
-use super::{chain, control, mine, network, pool, raw};
+use super::{chain, control, mine, network, pool, raw, send};
 use crate::node::Node;
 
 /// A JSON type.
@@ -104,9 +104,10 @@ impl Command {
 }
 
 /// The tables of all parts.
-const TABLES: [&[Command]; 6] = [
+const TABLES: [&[Command]; 7] = [
     chain::COMMANDS,
     pool::COMMANDS,
+    send::COMMANDS,
     raw::COMMANDS,
     mine::COMMANDS,
     network::COMMANDS,

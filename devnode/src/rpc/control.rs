@@ -5,6 +5,7 @@ use super::error::RpcError;
 use super::params::Params;
 use super::value::{RpcResult, result};
 use crate::clock::Clock;
+use crate::generation::Generation;
 use crate::node::Node;
 
 /// Arguments of the echo commands.
@@ -74,14 +75,20 @@ fn echo(_: &mut Node, params: &Params) -> RpcResult {
     result(params.all())
 }
 
-/// Highest time that the node's clock can hold, in seconds.
-const LAST_SECOND: i64 = i64::MAX / 1_000_000_000;
+/// Highest time that can be set: what a count of nanoseconds can hold, or, on newer nodes, the time of a header.
+fn last_second(generation: Generation) -> i64 {
+    match generation {
+        Generation::Core32 => u32::MAX.into(),
+        _ => i64::MAX / 1_000_000_000,
+    }
+}
 
 fn set_mock_time(node: &mut Node, params: &Params) -> RpcResult {
     let time: i64 = params.get(0)?;
-    if !(0..=LAST_SECOND).contains(&time) {
+    let last = last_second(node.generation());
+    if !(0..=last).contains(&time) {
         return Err(RpcError::parameter(format!(
-            "Mocktime must be in the range [0, {LAST_SECOND}], not {time}."
+            "Mocktime must be in the range [0, {last}], not {time}."
         )));
     }
     node.set_clock(if time == 0 { Clock::System } else { Clock::Mock(time) });

@@ -49,7 +49,7 @@ pub(super) fn to_script(text: &str) -> Result<ScriptBuf, RpcError> {
     }
     match inner("addr") {
         Some(text) => script_of_address(text).ok_or_else(|| invalid("Address is not valid")),
-        None => Err(invalid("A function is needed within P2WSH")),
+        None => Err(invalid(&format!("'{body}' is not a valid descriptor function"))),
     }
 }
 

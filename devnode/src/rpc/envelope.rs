@@ -79,7 +79,7 @@ fn run(node: &mut Node, request: &str, frame: &mut Frame) -> Outcome {
     let mut fields: Fields =
         serde_json::from_str(request).map_err(|_| invalid("Invalid Request object"))?;
     frame.id = fields.remove("id");
-    frame.version_2 = is_version_2(fields.get("jsonrpc"))?;
+    frame.version_2 = is_version_2(fields.get("jsonrpc").map(Box::as_ref))?;
     let method = match fields.get("method").map(|method| (Kind::of(method.get()), method)) {
         None | Some((Kind::Null, _)) => return Err(invalid("Missing method")),
         Some((Kind::Text, method)) => serde_json::from_str::<String>(method.get()),
@@ -94,7 +94,7 @@ fn run(node: &mut Node, request: &str, frame: &mut Frame) -> Outcome {
     find(&method)?.call(node, params)
 }
 
-fn is_version_2(version: Option<&Box<RawValue>>) -> Result<bool, RpcError> {
+fn is_version_2(version: Option<&RawValue>) -> Result<bool, RpcError> {
     let Some(version) = version.filter(|version| Kind::of(version.get()) != Kind::Null) else {
         return Ok(false);
     };

@@ -1,9 +1,9 @@
 //! JSON-RPC without HTTP: what the interfaces' `executeRpc` run.
 //!
 //! `envelope` is the JSON-RPC around a command, `command` the table of commands, `params` their arguments, `value` and
-//! `error` what they answer. The commands themselves are in `chain` (blocks), `pool` (waiting transactions), `raw`
-//! (transactions as such), `mine`, `network` and `control`. `transaction`, `script` and `descriptor` are the JSON of
-//! what these commands show.
+//! `error` what they answer. The commands themselves are in `chain` (blocks), `pool` (waiting transactions), `send`
+//! (new ones), `raw` (transactions as such), `mine`, `gbt` (templates for miners), `network` and `control`. `block`,
+//! `transaction`, `script`, `descriptor`, `pool_entry` and `peer` are the JSON of what these commands show.
 //!
 //! The commands are those that somebody with a regtest node needs; any other name is answered as Bitcoin Core answers
 //! a name that it does not know. Fields and errors are those of the generation that is played, except that help texts
@@ -25,6 +25,7 @@ mod pool;
 mod pool_entry;
 mod raw;
 mod script;
+mod send;
 mod transaction;
 mod value;
 

@@ -11,14 +11,17 @@ use super::params::Params;
 use super::peer::peer_json;
 use super::pool::rate;
 use super::value::{Btc, RpcResult, result};
+use crate::generation::Generation;
 use crate::node::Node;
 use crate::peers::{Ban, DEFAULT_BAN_SECONDS, Subnet};
 
 /// Service bits of a full node: blocks, witnesses, recent blocks, encrypted transport.
 const OWN_SERVICES: u64 = 0xc09;
 
-/// Protocol version of all generations.
-const PROTOCOL_VERSION: u32 = 70_016;
+/// Protocol version of a generation.
+fn protocol_version(generation: Generation) -> u32 {
+    if generation == Generation::Core32 { 70_017 } else { 70_016 }
+}
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -118,7 +121,7 @@ fn network_info(node: &mut Node, _: &Params) -> RpcResult {
     result(NetworkInfo {
         version: node.generation().version(),
         subversion: node.generation().user_agent(),
-        protocolversion: PROTOCOL_VERSION,
+        protocolversion: protocol_version(node.generation()),
         localservices: format!("{OWN_SERVICES:016x}"),
         localservicesnames: super::peer::service_names(OWN_SERVICES),
         localrelay: true,

@@ -5,12 +5,15 @@ use bitcoin::{Transaction, Txid};
 use serde::Serialize;
 
 use super::block;
+use super::chain::has_transaction_index;
 use super::command::{Command, Kind, needed, optional};
 use super::error::{RpcError, code};
-use super::params::Params;
+use super::params::{Params, decode_transaction};
 use super::transaction::{TransactionJson, transaction_json};
 use super::value::{RpcResult, result};
 use crate::blocks::BlockView;
+use crate::generation::Generation;
+use crate::mempool::MempoolEntry;
 use crate::node::Node;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -37,6 +40,8 @@ pub(super) const COMMANDS: &[Command] = &[
 struct Found {
     #[serde(skip_serializing_if = "Option::is_none")]
     in_active_chain: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vsize_adjusted: Option<u64>,
     #[serde(flatten)]
     tx: TransactionJson,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,8 +77,11 @@ fn get(node: &mut Node, params: &Params) -> RpcResult {
     }
     let active = block.filter(|block| block.in_active_chain());
     let named = params.kind(2) != Kind::Null;
+    let newest = node.generation() == Generation::Core32;
+    let waiting = node.mempool().get(&txid).filter(|_| newest && block.is_none());
     result(Found {
         in_active_chain: block.filter(|_| named).map(BlockView::in_active_chain),
+        vsize_adjusted: waiting.map(MempoolEntry::vsize),
         tx: transaction_json(&tx, true),
         blockhash: block.map(|block| block.hash().to_string()),
         confirmations: block.map(|block| block::confirmations(node, block).max(0)),
@@ -98,7 +106,7 @@ fn find<'a>(node: &'a Node, params: &Params, txid: Txid) -> Result<InBlock<'a>, 
     if let Some(entry) = node.mempool().get(&txid) {
         return Ok((entry.tx.as_ref().clone(), None));
     }
-    if !has_index(node) {
+    if !has_transaction_index(node) {
         return Err(missing(
             "No such mempool transaction. Use -txindex or provide a block hash to enable \
              blockchain transaction queries",
@@ -111,12 +119,6 @@ fn missing(what: &str) -> RpcError {
     RpcError::not_found(format!("{what}. Use gettransaction for wallet transactions."))
 }
 
-/// Whether the node was started with an index of transactions. There is none, but the chain is short.
-fn has_index(node: &Node) -> bool {
-    let value = node.settings().get("txindex");
-    !value.is_null() && !value.is_false() && value.as_str() != "\"0\""
-}
-
 fn search(node: &Node, txid: Txid) -> Option<InBlock<'_>> {
     let index = node.index();
     index.active_blocks().iter().rev().find_map(|id| {
@@ -127,6 +129,7 @@ fn search(node: &Node, txid: Txid) -> Option<InBlock<'_>> {
 }
 
 fn decode(_: &mut Node, params: &Params) -> RpcResult {
-    let tx = params.transaction(0)?;
+    let tx = decode_transaction(&params.get::<String>(0)?);
+    let tx = tx.ok_or_else(|| RpcError::new(code::DESERIALIZATION, "TX decode failed"))?;
     result(transaction_json(&tx, false))
 }

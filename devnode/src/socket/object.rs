@@ -24,7 +24,7 @@ pub(super) enum Kind {
     /// An interface of the node.
     Root(Service),
     /// One block template.
-    Template(Template),
+    Template(Box<Template>),
 }
 
 /// An object of one connection.
@@ -104,7 +104,7 @@ impl Object {
                 transfer::write_results(&reply, at, profile, results.get()).map_err(unwritable)
             }
             Answered::Template(template) => {
-                let template = client(Kind::Template(template), &self.connection);
+                let template = client(Kind::Template(Box::new(template)), &self.connection);
                 init::return_template(method, template.hook, results.get());
                 Ok(())
             }

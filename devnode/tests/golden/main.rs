@@ -11,4 +11,5 @@ mod mining;
 mod params;
 mod pool;
 mod reads;
+mod rpc;
 mod verdicts;

@@ -127,7 +127,7 @@ fn state(node: &Node, request: &Request) -> Answer {
         }
         Request::ChainShutdownRequested(_) => {
             Reply::ChainShutdownRequested(v1::ChainShutdownRequestedResponse {
-                shutdown_requested: false,
+                shutdown_requested: node.shutdown_requested(),
             })
         }
         Request::ChainHasAssumedValidChain(_) => {

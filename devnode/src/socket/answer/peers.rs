@@ -102,7 +102,7 @@ fn proxy(network: i32) -> Result<Reply, Fault> {
 
 fn address(address: &v1::NetAddress) -> Option<NetAddress> {
     let bytes = address.address.to_vec();
-    (1..=6).contains(&address.network).then(|| NetAddress { network: address.network, bytes })
+    (1..=6).contains(&address.network).then_some(NetAddress { network: address.network, bytes })
 }
 
 fn service(address: &NetAddress, port: u16) -> v1::NetService {

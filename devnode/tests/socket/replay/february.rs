@@ -101,7 +101,7 @@ fn the_node_of_february_2026() {
             replay.line(&record).await;
         }
         assert!(settings_read);
-        replay.finish(120);
+        replay.finish(128);
     });
     // Three networks that do not exist, and the wallet loader of a node without a wallet.
     assert_eq!(deaths.count(), 4, "{:?}", deaths.causes());
@@ -116,7 +116,7 @@ fn echo_and_mining_of_february_2026() {
                 replay.line(&record).await;
             }
         }
-        replay.finish(5);
+        replay.finish(6);
     });
     assert_eq!(deaths.count(), 0);
 }

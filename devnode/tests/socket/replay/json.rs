@@ -39,7 +39,7 @@ fn set(of: TypeVariant, value: &Value, put: impl FnOnce(dynamic_value::Reader<'_
         (TypeVariant::Int64, value) => value.as_i64().unwrap().into(),
         (TypeVariant::UInt32, value) => (value.as_u64().unwrap() as u32).into(),
         (TypeVariant::UInt64, value) => value.as_u64().unwrap().into(),
-        (TypeVariant::Float64, value) => value.as_f64().unwrap().into(),
+        (TypeVariant::Float64, value) => number(value).into(),
         (TypeVariant::Text, Value::String(text)) => text.as_str().into(),
         (TypeVariant::Data, Value::String(hex)) => {
             bytes = Vec::from_hex(hex).unwrap();
@@ -101,5 +101,13 @@ fn show_item(item: dynamic_value::Reader<'_>) -> Value {
         // In a list nobody can tell an empty Data from none.
         dynamic_value::Reader::Data([]) => Value::Null,
         item => show_value(item),
+    }
+}
+
+/// A floating-point number; JSON has no words for some.
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::String(word) => word.parse().unwrap(),
+        value => value.as_f64().unwrap(),
     }
 }
