@@ -62,7 +62,8 @@ pub(super) async fn start(profile: &str) -> Proxy {
     };
     tokio::time::timeout(START, found).await.expect("the program finds the node in time");
     let address = address.expect("an address");
-    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let channel =
+        Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
     Proxy { channel, deaths, _child: child, _folder: folder }
 }
 
@@ -115,7 +116,12 @@ fn recorded_history() -> FeeHistory {
 }
 
 impl Proxy {
-    pub(super) async fn call(&self, service: &str, rpc: &str, request: Vec<u8>) -> Result<Vec<u8>, Status> {
+    pub(super) async fn call(
+        &self,
+        service: &str,
+        rpc: &str,
+        request: Vec<u8>,
+    ) -> Result<Vec<u8>, Status> {
         let path = format!("/bitcoin.ipc.v1.{service}/{rpc}").parse().unwrap();
         let mut grpc = tonic::client::Grpc::new(self.channel.clone());
         grpc.ready().await.map_err(|error| Status::unknown(error.to_string()))?;

@@ -28,7 +28,9 @@ pub(super) fn is_odd(params: &Value) -> bool {
     match params {
         Value::Null => true,
         // Hashes are 64 digits, outpoints 72, feerates 16 or 24; transactions are longer than all.
-        Value::String(hex) => hex.len() < 120 && !matches!(hex.len(), 64 | 72 | 16 | 24) || is_negative_rate(hex),
+        Value::String(hex) => {
+            hex.len() < 120 && !matches!(hex.len(), 64 | 72 | 16 | 24) || is_negative_rate(hex)
+        }
         Value::Array(items) => items.iter().any(is_odd),
         Value::Object(fields) => fields.values().any(is_odd),
         Value::Number(number) => number.as_i64().is_some_and(|n| n < 0),
@@ -96,7 +98,13 @@ impl Contract {
     }
 
     /// A message from the fields that it mirrors; `params` are those of the call, for what was asked.
-    fn message(&self, name: &str, profile: &str, json: &Value, params: Option<&Value>) -> DynamicMessage {
+    fn message(
+        &self,
+        name: &str,
+        profile: &str,
+        json: &Value,
+        params: Option<&Value>,
+    ) -> DynamicMessage {
         let mut message = self.empty(name);
         let model = &self.model.messages[name];
         for field in &model.fields {
@@ -107,7 +115,13 @@ impl Contract {
         message
     }
 
-    fn field(&self, field: &ProtoField, profile: &str, json: &Value, params: Option<&Value>) -> Option<Proto> {
+    fn field(
+        &self,
+        field: &ProtoField,
+        profile: &str,
+        json: &Value,
+        params: Option<&Value>,
+    ) -> Option<Proto> {
         match &field.source {
             Source::Field { name, flag } => {
                 let value = json.get(name).filter(|value| !value.is_null())?;
@@ -146,7 +160,10 @@ impl Contract {
         ];
         for field in &self.model.of_struct("FoundBlockResult").unwrap().fields {
             let Source::Field { name, .. } = &field.source else { continue };
-            let wanted = facts.iter().find(|(fact, _)| fact == name).is_some_and(|(_, want)| is_set(&wants[want]));
+            let wanted = facts
+                .iter()
+                .find(|(fact, _)| fact == name)
+                .is_some_and(|(_, want)| is_set(&wants[want]));
             let null_block = name == "data" && bytes(&json[name]).iter().all(|byte| *byte == 0);
             if found && wanted && !null_block {
                 let value = self.value(&field.shape, profile, &json[name]);
@@ -161,7 +178,8 @@ impl Contract {
     }
 
     fn value(&self, shape: &Shape, profile: &str, json: &Value) -> Option<Proto> {
-        let integer = || json.as_i64().unwrap_or_else(|| i64::from(json.as_bool().unwrap_or_default()));
+        let integer =
+            || json.as_i64().unwrap_or_else(|| i64::from(json.as_bool().unwrap_or_default()));
         Some(match shape {
             Shape::Bool => Proto::Bool(is_set(json)),
             Shape::Int32 => Proto::I32(i32::try_from(integer()).unwrap()),
@@ -170,7 +188,9 @@ impl Contract {
             Shape::UInt64 => Proto::U64(json.as_u64().unwrap()),
             Shape::Double => Proto::F64(json.as_f64().unwrap()),
             Shape::Enum(_) => Proto::EnumNumber(i32::try_from(integer()).unwrap()),
-            Shape::String(_) | Shape::ObjectName => Proto::String(json.as_str().unwrap().to_owned()),
+            Shape::String(_) | Shape::ObjectName => {
+                Proto::String(json.as_str().unwrap().to_owned())
+            }
             Shape::Bytes(_) => Proto::Bytes(bytes(json).into()),
             Shape::Typed(content) => Proto::Message(self.typed(*content, profile, &bytes(json))),
             Shape::Struct(name) => {
@@ -198,7 +218,10 @@ impl Contract {
             Content::OutPoint => {
                 let mut message = self.empty("OutPoint");
                 message.set_field_by_name("txid", Proto::Bytes(data[..32].to_vec().into()));
-                message.set_field_by_name("vout", Proto::U32(u32::from_le_bytes(data[32..36].try_into().unwrap())));
+                message.set_field_by_name(
+                    "vout",
+                    Proto::U32(u32::from_le_bytes(data[32..36].try_into().unwrap())),
+                );
                 message
             }
             Content::FeeRate => {
@@ -215,7 +238,11 @@ impl Contract {
             Content::Locator => {
                 let mut message = self.empty("BlockLocator");
                 // No recorded locator has more hashes than one byte of compact size can count.
-                let hashes = data.get(5..).unwrap_or_default().chunks_exact(32).map(|hash| Proto::Bytes(hash.to_vec().into()));
+                let hashes = data
+                    .get(5..)
+                    .unwrap_or_default()
+                    .chunks_exact(32)
+                    .map(|hash| Proto::Bytes(hash.to_vec().into()));
                 message.set_field_by_name("block_hashes", Proto::List(hashes.collect()));
                 message
             }
