@@ -33,7 +33,6 @@ type Members = Vec<(FieldDescriptor, Value)>;
 ///
 /// # Panics
 /// When it allows none.
-#[must_use]
 pub fn requests(peer: &'static Peer, plan: &'static Plan) -> BoxedStrategy<DynamicMessage> {
     let messages = Making { peer, request: true, depth: 0 }.message(plan);
     let messages = messages.expect("a request that the contract allows");
@@ -59,7 +58,6 @@ fn forget_blocks(message: &mut DynamicMessage, wanted: &mut usize) {
 ///
 /// # Panics
 /// When the response's type allows no message.
-#[must_use]
 pub fn responses(peer: &'static Peer, plan: &'static Plan) -> BoxedStrategy<DynamicMessage> {
     Making { peer, request: false, depth: 0 }.message(plan).expect("a response")
 }

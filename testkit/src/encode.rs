@@ -182,3 +182,49 @@ pub(crate) fn default_bits(ty: &Type, default: Scalar) -> u64 {
         (_, Scalar::Float(value)) => value.to_bits(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::decode;
+    use crate::{Tree, World, encode::encode};
+
+    /// Words of the parameters of a method, and what they are read back as.
+    fn words(interface: &str, method: &str, tree: &Tree) -> (Vec<u64>, Tree) {
+        let generation = &World::get().peer("core-32").generation;
+        let facts = generation.facts.method(interface, method).expect("a method");
+        let layout = generation.list(&facts.params);
+        let bytes = encode(generation, &layout, tree);
+        let words = bytes.chunks(8).map(|w| u64::from_le_bytes(w.try_into().expect("a word")));
+        (words.collect(), decode(generation, &layout, &bytes).expect("a message"))
+    }
+
+    #[test]
+    fn text_is_a_list_of_bytes_with_an_end() {
+        let tree = Tree::of([("echo", Tree::Text("hi".to_owned()))]);
+        let (words, read) = words("Echo", "echo", &tree);
+        // A struct of no data and two pointers; none, and a list of three bytes; "hi" and a zero.
+        assert_eq!(words, [0x0002_0000_0000_0000, 0, 0x0000_001a_0000_0001, 0x6968]);
+        assert_eq!(tree.expect(&read), Ok(()));
+    }
+
+    #[test]
+    fn defaults_are_folded_in() {
+        let options = |reserved| {
+            Tree::of([
+                ("useMempool", Tree::Bool(true)),
+                ("blockReservedWeight", Tree::Int(reserved)),
+                ("coinbaseOutputMaxAdditionalSigops", Tree::Int(400)),
+            ])
+        };
+        let of = |reserved, cooldown| {
+            Tree::of([("options", options(reserved)), ("cooldown", Tree::Bool(cooldown))])
+        };
+        let (words, read) = words("Mining", "createNewBlock", &of(8001, false));
+        // One word of data with the cooldown's bit turned, no context, and options of three words
+        // of which only the lowest bit of the weight differs from its default.
+        let head = [0x0002_0001_0000_0000, 1, 0, 0x0000_0003_0000_0000];
+        assert_eq!(words, [&head[..], &[0, 1, 0]].concat());
+        assert_eq!(of(8001, false).expect(&read), Ok(()));
+        assert!(of(8000, false).expect(&read).is_err());
+    }
+}

@@ -165,7 +165,7 @@ fn amount(sat: u64) -> u64 {
     if sat == 0 {
         return 0;
     }
-    let zeros = (0..9).take_while(|e| sat % 10_u64.pow(e + 1) == 0).count() as u32;
+    let zeros = (0..9).take_while(|e| sat.is_multiple_of(10_u64.pow(e + 1))).count() as u32;
     let rest = sat / 10_u64.pow(zeros);
     match zeros {
         9 => 10 * (rest - 1) + 10,

@@ -14,7 +14,7 @@ use crate::harness::Subject;
 
 /// Cases for each direction of each method, unless `PROPTEST_CASES` says otherwise. About 750
 /// methods in 7 generations make up the whole.
-const CASES: u32 = 32;
+const CASES: u32 = 48;
 
 /// Attempts to make a failing case smaller.
 const MAX_SHRINK: u32 = 2000;
