@@ -167,47 +167,56 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     Ok(())
 }
 
+/// One round of measurements at one number of calls in flight.
+struct Round {
+    direct: Sample,
+    bare: Sample,
+    bare_cpu: f64,
+    proxied: Sample,
+    proxy_cpu: f64,
+}
+
+fn measure(
+    plan: &Plan,
+    parties: &Parties,
+    method: &str,
+    profile: &str,
+    flight: usize,
+) -> Outcome<Round> {
+    let local = |port: u16| format!("127.0.0.1:{port}");
+    let (echo, proxy) = (local(parties.echo_port), local(parties.proxy_port));
+    let load =
+        |kind, target: &str, method| load(kind, target, method, profile, flight, plan.duration);
+    let direct = load("direct", path(&parties.socket), method)?;
+    let (bare, bare_cpu) = watched(&parties.echo, || load("grpc", &echo, "Echo.Echo"))?;
+    let (proxied, proxy_cpu) = watched(&parties.proxy, || load("grpc", &proxy, method))?;
+    Ok(Round { direct, bare, bare_cpu, proxied, proxy_cpu })
+}
+
+/// The medians of a row's three parties: calls a second, and two latencies.
+fn figures(rounds: &[Round], pick: fn(&Round) -> &Sample) -> String {
+    let of = |figure: fn(&Sample) -> f64| median(rounds.iter().map(|r| figure(pick(r))).collect());
+    format!("{:>14.0} {:>7.0} {:>7.0}", of(Sample::per_second), of(|s| s.p50_us), of(|s| s.p99_us))
+}
+
 fn row(plan: &Plan, parties: &Parties, method: &str, profile: &str, flight: usize) -> Outcome {
-    let (echo, proxy) =
-        (format!("127.0.0.1:{}", parties.echo_port), format!("127.0.0.1:{}", parties.proxy_port));
-    let mut rounds = Vec::new();
-    for _ in 0..plan.rounds {
-        let direct = load("direct", path(&parties.socket), method, profile, flight, plan.duration)?;
-        let (bare, bare_cpu) = watched(&parties.echo, || {
-            load("grpc", &echo, "Echo.Echo", profile, flight, plan.duration)
-        })?;
-        let (proxied, proxy_cpu) = watched(&parties.proxy, || {
-            load("grpc", &proxy, method, profile, flight, plan.duration)
-        })?;
-        rounds.push((direct, bare, bare_cpu, proxied, proxy_cpu));
-    }
-    let of = |figure: &dyn Fn(&(Sample, Sample, f64, Sample, f64)) -> f64| {
-        median(rounds.iter().map(figure).collect())
-    };
-    let triple = |pick: &dyn Fn(&(Sample, Sample, f64, Sample, f64)) -> Sample| {
-        let figure =
-            |f: &dyn Fn(&Sample) -> f64| median(rounds.iter().map(|r| f(&pick(r))).collect());
-        format!(
-            "{:>14.0} {:>7.0} {:>7.0}",
-            figure(&Sample::per_second),
-            figure(&|s| s.p50_us),
-            figure(&|s| s.p99_us)
-        )
-    };
+    let rounds = (0..plan.rounds).map(|_| measure(plan, parties, method, profile, flight));
+    let rounds = rounds.collect::<Outcome<Vec<_>>>()?;
+    let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
     say(&format!(
         "{flight:>9} | {} | {} | {} | {:>19.2} {:>4.2} {:>4.2}",
-        triple(&|r| r.0.clone()),
-        triple(&|r| r.1.clone()),
-        triple(&|r| r.3.clone()),
-        of(&|r| r.3.p50_us / (r.0.p50_us + r.1.p50_us)),
-        of(&|r| r.3.p99_us / (r.0.p99_us + r.1.p99_us)),
-        of(&|r| r.4 / (r.0.cpu_us + r.2)),
+        figures(&rounds, |r| &r.direct),
+        figures(&rounds, |r| &r.bare),
+        figures(&rounds, |r| &r.proxied),
+        of(|r| r.proxied.p50_us / (r.direct.p50_us + r.bare.p50_us)),
+        of(|r| r.proxied.p99_us / (r.direct.p99_us + r.bare.p99_us)),
+        of(|r| r.proxy_cpu / (r.direct.cpu_us + r.bare_cpu)),
     ));
     say(&format!(
         "          | cpu for each call, us: direct client {:.1}, echo server {:.1}, proxy {:.1}",
-        of(&|r| r.0.cpu_us),
-        of(&|r| r.2),
-        of(&|r| r.4),
+        of(|r| r.direct.cpu_us),
+        of(|r| r.bare_cpu),
+        of(|r| r.proxy_cpu),
     ));
     Ok(())
 }
