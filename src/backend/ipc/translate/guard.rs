@@ -1,7 +1,5 @@
 //! What is refused before it is sent.
 
-#[cfg(test)]
-use bitcoin_grpc_contract::Method;
 use bitcoin_grpc_contract::{Request, Violation, v1};
 
 use super::super::link::Caller;
