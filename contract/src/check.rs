@@ -14,6 +14,10 @@ use crate::v1;
 /// costs the node a look-up under its main lock, and a real node of February 2026 ended at 60.
 const MAX_DEPTH: u16 = 16;
 
+/// Deepest nesting of a JSON value. The node's own parser stops at 512 and goes on with what it has
+/// read so far, which is not what the caller wrote.
+const MAX_JSON_DEPTH: usize = 100;
+
 /// Most faults that are reported of one request; a list of bad items would repeat itself.
 const MAX_VIOLATIONS: usize = 20;
 
@@ -175,7 +179,28 @@ pub(crate) fn block(value: &[u8], at: &Path<'_>, out: &mut Violations) {
 pub(crate) fn json(value: &str, at: &Path<'_>, out: &mut Violations) {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(value) {
         out.push(at, format!("is not JSON: {error}"));
+    } else if json_depth(value) > MAX_JSON_DEPTH {
+        out.push(at, format!("is nested more than {MAX_JSON_DEPTH} deep"));
     }
+}
+
+/// How deep a JSON value nests lists and objects.
+fn json_depth(value: &str) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in value.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth -= 1,
+            _ => {}
+        }
+    }
+    deepest
 }
 
 pub(crate) fn subnet(value: &str, at: &Path<'_>, out: &mut Violations) {
@@ -191,5 +216,17 @@ pub(crate) fn net_address(value: &v1::NetAddress, at: &Path<'_>, out: &mut Viola
             "is no BIP 155 network: 1 IPv4, 2 IPv6, 4 Tor v3, 5 I2P, 6 CJDNS",
         ),
         Some(wanted) => length(value.address.len(), wanted, wanted, &at.field("address"), out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_in_texts_do_not_nest() {
+        assert_eq!(json_depth("1"), 0);
+        assert_eq!(json_depth(r#"[{"a":[]},[]]"#), 3);
+        assert_eq!(json_depth(r#"["[[[\"[["]"#), 1);
     }
 }

@@ -19,8 +19,8 @@ use super::connector::Connector;
 use super::threads::Threads;
 
 /// Words (of 8 bytes) that one reply may hold: 256 MiB. A larger one ends the connection, so every
-/// request is kept from having one: the largest are four blocks of at most 4 MB with their nested
-/// facts, and 500 mempool transactions of at most 400 kB.
+/// request is kept from having one: the largest are two blocks of at most 4 MB, and 500 mempool
+/// transactions of at most 400 kB.
 const REPLY_WORDS: usize = 32 * 1024 * 1024;
 
 /// Nesting of a reply: a block's facts nest 32 deep at most, two levels of pointers each.

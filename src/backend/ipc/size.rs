@@ -17,7 +17,7 @@ pub(super) fn is_big(request: &Request) -> bool {
 }
 
 /// The number of blocks that the node reads from disk into the reply.
-pub(super) fn data_reads(request: &Request) -> usize {
+fn data_reads(request: &Request) -> usize {
     match request {
         Request::ChainFindBlock(r) => of(&[&r.block]),
         Request::ChainFindFirstBlockWithTimeAndHeight(r) => of(&[&r.block]),

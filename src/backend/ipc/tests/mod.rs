@@ -6,6 +6,7 @@ mod life;
 mod pool;
 mod real;
 mod requests;
+mod throughput;
 mod translation;
 
 use std::rc::Rc;

@@ -14,7 +14,7 @@ use crate::backend::{NodeInfo, NodeState};
 use crate::call::{Call, Caller};
 use crate::error::CallError;
 
-fn config() -> IpcConfig {
+pub(super) fn config() -> IpcConfig {
     let socket = std::env::var("BITCOIN_GRPC_TEST_SOCKET").expect("the socket of a regtest node");
     IpcConfig { socket: PathBuf::from(socket), ..IpcConfig::default() }
 }
@@ -26,7 +26,7 @@ async fn is_probed() {
     eprintln!("{} {:?} {:?}", info.profile.name, info.services, info.tip);
 }
 
-async fn ask(pool: &IpcPool, request: Request) -> Result<Reply, CallError> {
+pub(super) async fn ask(pool: &IpcPool, request: Request) -> Result<Reply, CallError> {
     let call = Call { request, caller: Caller::Local, deadline: None };
     let answer = pool.clone().ready().await?.call(call);
     tokio::time::timeout(Duration::from_secs(10), answer)
@@ -34,7 +34,7 @@ async fn ask(pool: &IpcPool, request: Request) -> Result<Reply, CallError> {
         .unwrap_or(Err(CallError::DeadlineExceeded))
 }
 
-async fn with_node<F: AsyncFnOnce(&IpcPool, NodeInfo)>(test: F) {
+pub(super) async fn with_node<F: AsyncFnOnce(&IpcPool, NodeInfo)>(test: F) {
     let local = LocalSet::new();
     local
         .run_until(async {
@@ -98,4 +98,37 @@ async fn survives_what_kills() {
         assert!(ask(pool, request).await.is_ok());
     })
     .await;
+}
+
+/// Prints how the node comes and goes, for as many seconds as `BITCOIN_GRPC_TEST_SECONDS` says, while
+/// it is called ten times a second.
+#[tokio::test]
+#[ignore = "needs a real node"]
+async fn is_watched() {
+    let seconds = std::env::var("BITCOIN_GRPC_TEST_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20);
+    let local = LocalSet::new();
+    local
+        .run_until(async {
+            let since = std::time::Instant::now();
+            let (pool, mut states, handle) = IpcPool::start(config());
+            let (mut answered, mut failed) = (0, std::collections::BTreeMap::new());
+            while since.elapsed() < Duration::from_secs(seconds) {
+                if states.has_changed().unwrap_or(false) {
+                    let state: String =
+                        format!("{:?}", *states.borrow_and_update()).chars().take(120).collect();
+                    eprintln!("{:7.3} {state}", since.elapsed().as_secs_f64());
+                }
+                match ask(&pool, Request::MiningGetTip(v1::MiningGetTipRequest {})).await {
+                    Ok(_) => answered += 1,
+                    Err(error) => *failed.entry(error.to_string()).or_insert(0) += 1,
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            eprintln!("{answered} answered; {failed:?}");
+            handle.shutdown().await;
+        })
+        .await;
 }

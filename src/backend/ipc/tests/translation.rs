@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bitcoin_grpc_contract::{Method, Reply, Request, v1};
 use bytes::Bytes;
 
-use super::requests::{genesis, hash, transaction};
+use super::requests::{hash, transaction};
 use super::{Bench, local, now};
 use crate::error::CallError;
 
@@ -190,23 +190,5 @@ fn an_exception_is_the_nodes_refusal() {
             answer,
             Err(CallError::NodeException("no answer to Mining.IsTestChain".to_owned()))
         );
-    });
-}
-
-#[test]
-fn a_request_for_many_blocks_is_refused() {
-    local(async || {
-        let bench = Bench::start(MAY, |_| None, |_| {}).await;
-        let mut param = v1::FoundBlockParam::default();
-        for _ in 0..5 {
-            param = v1::FoundBlockParam {
-                want_data: true,
-                next_block: Some(Box::new(param)),
-                ..Default::default()
-            };
-        }
-        let request = v1::ChainFindBlockRequest { hash: genesis(), block: Some(param) };
-        assert_eq!(bench.ask(request).await.map_err(|error| error.reason()), Err("INVALID_FIELD"));
-        assert_eq!(bench.node.count(Method::ChainFindBlock), 0);
     });
 }

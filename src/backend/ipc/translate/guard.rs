@@ -3,13 +3,8 @@
 use bitcoin_grpc_contract::{Request, Violation, v1};
 
 use super::super::link::Caller;
-use super::super::size::data_reads;
 use super::settings;
 use crate::error::CallError;
-
-/// Blocks that one request may have read from disk: three for a common ancestor, and one more. Each
-/// takes the node up to 80 ms on its event loop, and 4 MB of the reply.
-const DATA_READS: usize = 4;
 
 /// Highest fee rate, in satoshi per 1000 vB: all coins there are. Higher ones overflow in the node.
 const HIGHEST_FEE_RATE: i64 = 2_100_000_000_000_000;
@@ -63,17 +58,7 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
         Request::ChainDeleteRwSettings(q) => settings::write(caller, method, q.action()).await,
         Request::NodeUpdateRwSetting(q) => settings::value(&q.value),
         Request::NodeForceSetting(q) => settings::value(&q.value),
-        request => blocks(request),
-    }
-}
-
-fn blocks(request: &Request) -> Result<(), CallError> {
-    match data_reads(request) {
-        0..=DATA_READS => Ok(()),
-        reads => Err(invalid(
-            "want_data",
-            format!("is set {reads} times; at most {DATA_READS} are allowed in one request"),
-        )),
+        _ => Ok(()),
     }
 }
 
