@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bitcoin_grpc_contract::Reply;
+use bitcoin_grpc_contract::{Method, Reply};
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::call::{Call, CallService};
@@ -40,7 +40,7 @@ pub fn compose<B: CallService + Sync>(layers: &Layers, backend: B) -> Stack {
         // Right before the backend, whose work it bounds.
         .layer(layers.admission.clone())
         .service(backend);
-    Stack::new(service)
+    Stack::new(service, layers.rights)
 }
 
 /// A stack whose type is forgotten, for frontends. Clones share it.
@@ -49,21 +49,33 @@ pub fn compose<B: CallService + Sync>(layers: &Layers, backend: B) -> Stack {
 /// functions: about a hundredth of what a call costs altogether. It spares the hundreds of
 /// functions of a frontend from being compiled for every kind of stack.
 #[derive(Clone)]
-pub struct Stack(Arc<dyn Dispatch>);
+pub struct Stack {
+    service: Arc<dyn Dispatch>,
+    /// The rights that the layers hold, for what is no call yet: a stream that is being opened.
+    rights: Rights,
+}
 
 /// What becomes of a call.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
 
 impl Stack {
-    /// Forgets the type of a service.
-    pub fn new<S: CallService + Sync>(service: S) -> Self {
-        Self(Arc::new(service))
+    /// Forgets the type of a service that grants these rights.
+    pub fn new<S: CallService + Sync>(service: S, rights: Rights) -> Self {
+        Self { service: Arc::new(service), rights }
+    }
+
+    /// Whether a method may be called at all, before anything else about it is known.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub fn permit(&self, method: Method) -> Result<(), CallError> {
+        self.rights.check(method)
     }
 
     /// Starts a call. Dropping the answer gives the call up.
     #[must_use = "a call does nothing unless its answer is awaited"]
     pub fn call(&self, call: Call) -> Answer {
-        self.0.dispatch(call)
+        self.service.dispatch(call)
     }
 }
 

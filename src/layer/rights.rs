@@ -3,7 +3,7 @@
 
 use std::task::{Context, Poll};
 
-use bitcoin_grpc_contract::{Access, Reply};
+use bitcoin_grpc_contract::{Access, Method, Reply};
 use tower::{Layer, Service};
 
 use super::early::Early;
@@ -32,6 +32,15 @@ impl Rights {
     #[must_use]
     pub const fn hold(self, class: Access) -> bool {
         self.0 & 1 << class as u8 != 0
+    }
+
+    /// Whether a method may be called.
+    ///
+    /// # Errors
+    /// With the class that it needs.
+    pub fn check(self, method: Method) -> Result<(), CallError> {
+        let class = method.info().access;
+        if self.hold(class) { Ok(()) } else { Err(CallError::Denied { method, class }) }
     }
 }
 
@@ -80,18 +89,16 @@ impl<S: Service<Call, Response = Reply, Error = CallError>> Service<Call> for Ri
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let method = call.method();
-        let class = method.info().access;
-        if self.granted.hold(class) {
-            return Early::passed(self.inner.call(call));
+        match self.granted.check(call.method()) {
+            Ok(()) => Early::passed(self.inner.call(call)),
+            Err(denied) => Early::refused(denied),
         }
-        Early::refused(CallError::Denied { method, class })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bitcoin_grpc_contract::{Method, Request, v1};
+    use bitcoin_grpc_contract::{Request, v1};
     use tower::ServiceExt;
 
     use super::*;

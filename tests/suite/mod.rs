@@ -7,5 +7,6 @@ mod load;
 mod raw;
 mod reflection;
 mod requests;
+mod rights;
 mod statuses;
 mod time;

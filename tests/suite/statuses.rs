@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bitcoin_grpc::error::CallError;
+use bitcoin_grpc::layer::rights::Rights;
 use bitcoin_grpc_contract::{Access, Method, Violation};
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::harness::{Harness, echo, echo_request, failing};
+use super::harness::{Harness, Setup, echo, echo_request, failing};
 
 async fn received(error: CallError) -> tonic::Status {
     let harness = Harness::start(failing(error)).await;
@@ -80,7 +81,8 @@ async fn rights_come_before_validation() {
 async fn streams_are_refused_at_once() {
     use bitcoin_grpc::frontend::grpc::services::chain_client::ChainClient;
     use bitcoin_grpc_contract::v1;
-    let harness = Harness::start(echo()).await;
+    let rights = Rights::open().grant(Access::Control);
+    let harness = Harness::with(Setup { rights, ..Setup::default() }, echo()).await;
     let mut client = ChainClient::new(harness.channel().await);
     let request = v1::ChainHandleNotificationsRequest::default();
     let status = client.handle_notifications(request).await.unwrap_err();

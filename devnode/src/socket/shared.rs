@@ -78,6 +78,12 @@ impl Shared {
         self.changed.subscribe()
     }
 
+    /// How many wait for a change. A call that does has read the clock which its time runs on.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.changed.receiver_count()
+    }
+
     /// Looks at the node now and after every change until there is an outcome, at most for a time.
     pub(super) async fn wait<T>(
         &self,

@@ -71,8 +71,12 @@ fn a_stopped_node_answers_and_goes() {
         assert_eq!(waited.tip, None);
         let requested = Request::NodeShutdownRequested(v1::NodeShutdownRequestedRequest {});
         let reply = client.ask(&node, &requested, Some(&client.thread)).await;
-        let Ok(Reply::NodeShutdownRequested(reply)) = reply else { panic!("{reply:?}") };
-        assert!(reply.requested);
+        match reply {
+            Ok(Reply::NodeShutdownRequested(reply)) => assert!(reply.requested),
+            // On a busy machine its last moments may pass before the question arrives.
+            Err(error) => assert_eq!(error.kind, ErrorKind::Disconnected),
+            other => panic!("{other:?}"),
+        }
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         client.ask(&node, &num_blocks(), Some(&client.thread)).await.expect_err("it is gone");
     });

@@ -133,7 +133,7 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 _ = &mut self.stop => {
-                    self.drain(session).await;
+                    self.drain(session, &crew).await;
                     return End::Stop;
                 }
                 () = session.lost() => return End::Failed(SessionError::Lost),
@@ -158,11 +158,12 @@ impl Supervisor {
     }
 
     /// Lets the calls in line and in flight end, within a limit.
-    async fn drain(&self, session: &Session) {
+    async fn drain(&self, session: &Session, crew: &Crew) {
         self.queue.close(CallError::Draining);
         tokio::select! {
             drained = timeout(self.config.drain_limit, self.queue.drained()) => if drained.is_err() {
                 tracing::warn!("calls are still in flight; ending without them");
+                crew.cut_off();
             },
             () = session.lost() => {}
         }

@@ -28,6 +28,8 @@ pub(super) struct Crew {
     replaced_threads: usize,
     counts: RefCell<Counts>,
     changed: Notify,
+    /// Whether the connection ends by our doing, with calls still in flight.
+    cut_off: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -50,6 +52,20 @@ impl Crew {
             replaced_threads: config.replaced_threads,
             counts: RefCell::default(),
             changed: Notify::new(),
+            cut_off: Cell::new(false),
+        }
+    }
+
+    /// Calls in flight from now on end by our doing.
+    pub(super) fn cut_off(&self) {
+        self.cut_off.set(true);
+    }
+
+    /// Whose doing it is that a call ended: with our end of the connection the node is not lost.
+    fn blame(&self, result: Result<Reply, CallError>) -> Result<Reply, CallError> {
+        match result {
+            Err(CallError::NodeLost) if self.cut_off.get() => Err(CallError::Draining),
+            result => result,
         }
     }
 
@@ -156,7 +172,7 @@ impl Worker {
             biased;
             result = &mut work => {
                 // A caller that left meanwhile needs no answer.
-                let _ = reply.send(result);
+                let _ = reply.send(self.crew.blame(result));
                 return true;
             }
             () = overdue(&mut reply, &left, limit) => {}

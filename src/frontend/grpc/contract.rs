@@ -57,7 +57,7 @@ impl Frontend {
         method: Method,
         _request: tonic::Request<Request>,
     ) -> Result<tonic::Response<EventStream<T>>, Status> {
-        Err(not_served(method))
+        Err(self.not_served(method))
     }
 
     #[allow(clippy::unused_async, reason = "it will wait once streams are served")]
@@ -66,7 +66,17 @@ impl Frontend {
         method: Method,
         _requests: tonic::Request<tonic::Streaming<M>>,
     ) -> Result<tonic::Response<EventStream<T>>, Status> {
-        Err(not_served(method))
+        Err(self.not_served(method))
+    }
+
+    /// Who may not call a method is not told whether it is served.
+    fn not_served(&self, method: Method) -> Status {
+        let what = match method.info().form {
+            Form::ServerStreaming => "events to the client",
+            Form::Bidirectional | Form::Unary => "an object of the client's",
+        };
+        let error = self.stack.permit(method).err();
+        status(&error.unwrap_or(CallError::NotServed { method, what }), method)
     }
 }
 
@@ -74,14 +84,6 @@ impl fmt::Debug for Frontend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frontend").field("caller", &self.caller).finish_non_exhaustive()
     }
-}
-
-fn not_served(method: Method) -> Status {
-    let what = match method.info().form {
-        Form::ServerStreaming => "events to the client",
-        Form::Bidirectional | Form::Unary => "an object of the client's",
-    };
-    status(&CallError::NotServed { method, what }, method)
 }
 
 /// The answer of a tonic service.

@@ -14,7 +14,6 @@ fn is_edge(seq: u64) -> bool {
 }
 
 #[test]
-#[ignore = "stood still once in a whole run, for a reason not yet found; passes alone: --ignored"]
 fn everything_of_august_2026() {
     let deaths = with_node(LABEL, recorded_node(LABEL, LABEL), async |client: Client| {
         let mut replay = Replay::new(client);

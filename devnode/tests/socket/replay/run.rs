@@ -13,6 +13,9 @@ use super::differences;
 use super::methods::types;
 use crate::client::{Client, Object, first_capability, new_call};
 
+/// Longer than a busy machine takes to carry a call across.
+const LONG: Duration = Duration::from_secs(60);
+
 /// What became of a call.
 enum Outcome {
     Results(Value),
@@ -85,17 +88,13 @@ impl Replay {
         let types = types(interface, method);
         let mut call = new_call(&object, id, ordinal);
         (types.write)(call.get(), &record["params"], &self.client.thread);
+        let waiting = self.shared().waiting();
         let sent = call.send();
-        let clock = self.clock_during_call.take();
-        let shared = self.shared();
-        let move_clock = async {
-            if let Some(time) = clock {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                shared.change(|node| node.set_clock(Clock::Mock(time)));
-            }
-        };
-        let (reply, ()) = tokio::join!(sent.promise, move_clock);
-        match reply {
+        if let Some(time) = self.clock_during_call.take() {
+            self.until_waiting(waiting + 1).await;
+            self.shared().change(|node| node.set_clock(Clock::Mock(time)));
+        }
+        match sent.promise.await {
             Err(error) => Outcome::Failed(error),
             Ok(reply) => {
                 let results = reply.get().expect("results");
@@ -107,6 +106,16 @@ impl Replay {
                 }
             }
         }
+    }
+
+    /// Waits until so many wait for the node. A clock that is set before a call reads it never reaches that call's end.
+    async fn until_waiting(&self, wanted: usize) {
+        let waiting = async {
+            while self.shared().waiting() < wanted {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(LONG, waiting).await.expect("a call that waits");
     }
 
     /// The object that a call goes to.

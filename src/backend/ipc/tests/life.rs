@@ -87,6 +87,20 @@ fn a_drain_lets_calls_end() {
 }
 
 #[test]
+fn a_call_that_outlasts_the_drain_is_told_so() {
+    local(async || {
+        let hold = Hold::new();
+        let limit = std::time::Duration::from_millis(50);
+        let bench = Bench::start("core-32", held(&hold), |config| config.drain_limit = limit).await;
+        let in_flight = bench.send(echo());
+        settle().await;
+        bench.handle.shutdown().await;
+        assert_eq!(bench.node.count(Method::EchoEcho), 1);
+        assert_eq!(in_flight.await, Err(CallError::Draining));
+    });
+}
+
+#[test]
 fn an_older_node_is_asked_whether_it_shuts_down() {
     local(async || {
         let ending = std::rc::Rc::new(std::cell::Cell::new(false));
