@@ -30,8 +30,10 @@
 //!   lenient bounds are read as a node reads them.
 //! - Whether the initial download is over is looked at when a block comes or the clock is set, not when asked.
 //!
-//! All of that is synchronous and single-threaded. [`socket`] serves it as a node serves its IPC interface.
+//! All of that is synchronous and single-threaded. [`socket`] serves it as a node serves its IPC interface, and [`host`]
+//! gives it a thread of its own, where it mines and makes [`traffic`] by itself. [`blockfile`] reads what others wrote.
 
+pub mod blockfile;
 pub mod blocks;
 pub mod clock;
 pub mod coins;
@@ -41,6 +43,7 @@ pub mod events;
 pub mod feerate;
 pub mod filters;
 pub mod generation;
+pub mod host;
 pub mod import;
 pub mod mempool;
 pub mod miner;
@@ -51,6 +54,7 @@ pub mod rpc;
 pub mod scripts;
 pub mod settings;
 pub mod socket;
+pub mod traffic;
 pub mod wire;
 
 pub use feerate::FeeRate;

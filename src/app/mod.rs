@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod devnode;
 pub mod listen;
 pub mod logging;
 pub mod serve;
@@ -32,15 +33,9 @@ pub enum AppError {
         /// What to do about it.
         advice: String,
     },
-    /// The embedded node does not start.
-    #[error("the embedded node does not start: {0}")]
-    Node(String),
-}
-
-impl AppError {
-    fn node(why: impl std::fmt::Display) -> Self {
-        Self::Node(why.to_string())
-    }
+    /// The embedded node does not start, or ends badly.
+    #[error("the embedded node: {0}")]
+    Node(#[from] bitcoin_grpc_devnode::host::HostError),
 }
 
 /// Carries a command out, until it is done or the program is told to stop.
@@ -56,6 +51,7 @@ pub fn run(command: Command, config: Config) -> Result<(), AppError> {
             Command::Serve => serve::serve(config).await,
             Command::Check => check::check(&config).await,
             Command::Demo => demo::demo(config).await,
+            Command::Devnode => devnode::devnode(config.embedded).await,
         }
     })
 }

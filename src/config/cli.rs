@@ -37,6 +37,19 @@ Then, from another terminal:
 Every option can also be set in the environment (--listen is BITCOIN_GRPC_LISTEN) and in a TOML file \
 (listen = \"127.0.0.1:50051\"). A flag beats the environment, which beats the file.";
 
+const DEVNODE: &str = "\
+The embedded node is a small regtest node: real blocks with real proof of work, a mempool, and Bitcoin Core's IPC \
+interface over a unix socket, in any of seven generations. It is for trying and testing; nothing on it has value, and \
+signatures are not checked. docs/devnode.md tells more.
+
+First steps:
+  bitcoin-grpc devnode --socket /tmp/node.sock
+  bitcoin-grpc devnode --socket /tmp/node.sock --interval 1s --tx-rate 20
+
+Then, from another terminal:
+  bitcoin-grpc check --node unix:/tmp/node.sock
+  bitcoin-grpc serve --node unix:/tmp/node.sock";
+
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
@@ -46,16 +59,19 @@ pub enum Command {
     Check,
     /// Serve an embedded node, to try things out.
     Demo,
+    /// Run the embedded node alone.
+    Devnode,
 }
 
 impl Command {
-    const ALL: [Self; 3] = [Self::Serve, Self::Check, Self::Demo];
+    const ALL: [Self; 4] = [Self::Serve, Self::Check, Self::Demo, Self::Devnode];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Serve => "serve",
             Self::Check => "check",
             Self::Demo => "demo",
+            Self::Devnode => "devnode",
         }
     }
 
@@ -64,17 +80,33 @@ impl Command {
             Self::Serve => "Serve a node to gRPC clients",
             Self::Check => "Connect to a node, and say what was found and what can be called",
             Self::Demo => "Serve a small regtest node that is built in, to try things out",
+            Self::Devnode => {
+                "Run the built-in regtest node alone, for any program that speaks Bitcoin Core's IPC"
+            }
+        }
+    }
+
+    /// More about it, for its own help.
+    const fn more(self) -> &'static str {
+        match self {
+            Self::Devnode => DEVNODE,
+            _ => "",
         }
     }
 
     fn has(self, option: &Opt) -> bool {
         match self {
-            Self::Serve => true,
+            Self::Serve => option.group != Group::Embedded,
             // Whom it lets in does not matter, but what it would let them do does.
             Self::Check => {
                 matches!(option.group, Group::Node | Group::Log) || option.name == "allow"
             }
-            Self::Demo => option.group != Group::Node,
+            Self::Demo => {
+                (option.group != Group::Node && option.name != "socket") || option.name == "profile"
+            }
+            Self::Devnode => {
+                matches!(option.group, Group::Embedded | Group::Log) || option.name == "profile"
+            }
         }
     }
 
@@ -148,6 +180,7 @@ pub fn command() -> clap::Command {
 fn subcommand(command: Command) -> clap::Command {
     clap::Command::new(command.name())
         .about(command.about())
+        .after_help(command.more())
         .arg(file_argument())
         .args(command.options().map(argument))
 }

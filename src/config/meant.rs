@@ -7,7 +7,8 @@ use std::time::Duration;
 use bitcoin_grpc_contract::{Access, PROFILES, Profile};
 use tracing_subscriber::EnvFilter;
 
-use super::cli::Invocation;
+use super::cli::{Command, Invocation};
+use super::embedded::{self, EmbeddedConfig};
 use super::fault::Faults;
 use super::paths::{self, Chain, MAX_SOCKET_PATH};
 use super::reader::Reader;
@@ -31,6 +32,8 @@ pub const LOG_LEVEL: &str = "info";
 pub struct Config {
     /// How to reach the node.
     pub node: IpcConfig,
+    /// The embedded node, for the commands that have one.
+    pub embedded: EmbeddedConfig,
     /// Listeners and workers.
     pub server: ServerConfig,
     /// What callers may do.
@@ -50,8 +53,10 @@ impl Config {
     /// With everything that is wrong, those of the file included.
     pub fn mean(invocation: Invocation, home: Option<&Path>) -> Result<Self, Faults> {
         let mut reader = Reader::new(&invocation.typed, invocation.faults);
-        let node = node(&mut reader, home);
+        let embeds = matches!(invocation.command, Command::Demo | Command::Devnode);
+        let node = node(&mut reader, home, embeds);
         let config = Self {
+            embedded: embedded::embedded(&mut reader),
             limits: limits(&mut reader, node.blocking_threads),
             node,
             server: server(&mut reader),
@@ -63,10 +68,11 @@ impl Config {
     }
 }
 
-fn node(reader: &mut Reader<'_>, home: Option<&Path>) -> IpcConfig {
+fn node(reader: &mut Reader<'_>, home: Option<&Path>, embeds: bool) -> IpcConfig {
     let usual = IpcConfig::default();
     IpcConfig {
-        socket: socket(reader, home),
+        // An embedded node brings its own.
+        socket: if embeds { PathBuf::new() } else { socket(reader, home) },
         profile: reader.one("profile", profile),
         connections: count(reader, "connections", usual.connections),
         read_threads: count(reader, "read-threads", usual.read_threads),
@@ -108,7 +114,7 @@ fn checked_socket(reader: &mut Reader<'_>, socket: PathBuf) -> PathBuf {
     socket
 }
 
-fn fits(socket: &Path) -> Result<(), String> {
+pub(super) fn fits(socket: &Path) -> Result<(), String> {
     let length = socket.as_os_str().len();
     if length <= MAX_SOCKET_PATH {
         return Ok(());
@@ -195,7 +201,7 @@ fn unix(text: &str) -> Result<PathBuf, String> {
     fits(&path).map(|()| path)
 }
 
-fn directory(text: &str) -> Result<PathBuf, String> {
+pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("is no directory".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
@@ -207,7 +213,7 @@ fn address(text: &str) -> Result<Address, String> {
     Ok(Address::Tcp(address))
 }
 
-fn profile(text: &str) -> Result<&'static Profile, String> {
+pub(super) fn profile(text: &str) -> Result<&'static Profile, String> {
     Profile::by_name(text).ok_or_else(|| {
         let names: Vec<_> = PROFILES.iter().map(|profile| profile.name).collect();
         format!("is no known generation; those are {}", names.join(", "))
@@ -219,7 +225,7 @@ fn access(text: &str) -> Result<Access, String> {
     class.ok_or_else(|| format!("is none of {}", Access::ALL.map(Access::name).join(", ")))
 }
 
-fn number(text: &str) -> Result<usize, String> {
+pub(super) fn number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "is not a number of 0 or more".to_owned())
 }
 
@@ -227,7 +233,7 @@ fn positive(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "is not a number of 1 or more".to_owned())
 }
 
-fn any_time(text: &str) -> Result<Duration, String> {
+pub(super) fn any_time(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "is no time such as 500ms, 30s or 15m".to_owned())
 }
 
@@ -236,7 +242,7 @@ fn some_time(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("must not be zero".to_owned()) } else { Ok(time) }
 }
 
-fn switch(text: &str) -> Result<bool, String> {
+pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text {
         "true" | "1" | "yes" => Ok(true),
         "false" | "0" | "no" => Ok(false),

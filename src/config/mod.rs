@@ -2,6 +2,7 @@
 //! [`meant`] is what it means. Faults are collected, not thrown: all are reported at once.
 
 mod cli;
+pub mod embedded;
 mod fault;
 mod file;
 pub mod meant;

@@ -23,6 +23,8 @@ pub struct Opt {
 pub enum Group {
     /// Which node, and how.
     Node,
+    /// The node that is built in, and what it does by itself.
+    Embedded,
     /// Who may come in where, and do what.
     Clients,
     /// How much and how long.
@@ -37,6 +39,7 @@ impl Group {
     pub const fn heading(self) -> &'static str {
         match self {
             Self::Node => "The node",
+            Self::Embedded => "The embedded node",
             Self::Clients => "The clients",
             Self::Limits => "Limits",
             Self::Log => "Logging",
@@ -89,7 +92,7 @@ pub const OPTIONS: &[Opt] = &[
         "PROFILE",
         "NAME",
         false,
-        "Generation of the node's interface, such as core-32, if it is not to be found out"
+        "Generation of the node's interface, such as core-32 [default: found out; the embedded node speaks pr29409-2025-05]"
     ),
     option!(Node, "connections", "CONNECTIONS", "N", false, "Connections to the node [default: 1]"),
     option!(
@@ -123,6 +126,102 @@ pub const OPTIONS: &[Opt] = &[
         "N",
         false,
         "Calls that may wait for a thread of the node [default: 1024]"
+    ),
+    option!(
+        Embedded,
+        "socket",
+        "SOCKET",
+        "PATH",
+        false,
+        "Where the embedded node listens [default: node.sock in a new folder for temporary files]"
+    ),
+    option!(
+        Embedded,
+        "blocks",
+        "BLOCKS",
+        "N",
+        false,
+        "Blocks to start with: as many as are missing are mined. 110 make the first coinbases spendable [default: 110]"
+    ),
+    option!(
+        Embedded,
+        "interval",
+        "INTERVAL",
+        "TIME",
+        false,
+        "Time between two blocks that are mined by themselves; 0s for none [default: 5s]"
+    ),
+    option!(
+        Embedded,
+        "tx-rate",
+        "TX_RATE",
+        "RATE",
+        false,
+        "Transactions per second that are made up, of coins that anyone can spend; 0 for none [default: 0]"
+    ),
+    option!(
+        Embedded,
+        "reorg-every",
+        "REORG_EVERY",
+        "TIME",
+        false,
+        "Time between two reorganisations; 0s for none [default: 0s]"
+    ),
+    option!(
+        Embedded,
+        "reorg-depth",
+        "REORG_DEPTH",
+        "N",
+        false,
+        "Blocks that each of them takes off [default: 2]"
+    ),
+    option!(
+        Embedded,
+        "seed",
+        "SEED",
+        "N",
+        false,
+        "What decides everything that is left to chance. With --mock-time, the same seed makes the same blocks [default: 0]"
+    ),
+    option!(
+        Embedded,
+        "mock-time",
+        "MOCK_TIME",
+        "SECONDS",
+        false,
+        "A clock that stands still at this time since 1970 and goes 600 s ahead with every block [default: the machine's clock]"
+    ),
+    option!(
+        Embedded,
+        "import",
+        "IMPORT",
+        "FILE",
+        true,
+        "Blocks to take in before the start: lines of hex, or a blk*.dat of Bitcoin Core on regtest; may be repeated"
+    ),
+    option!(
+        Embedded,
+        "block-filter-index",
+        "BLOCK_FILTER_INDEX",
+        "",
+        false,
+        "Keep block filters (BIP 158), as -blockfilterindex"
+    ),
+    option!(
+        Embedded,
+        "prune-below",
+        "PRUNE_BELOW",
+        "HEIGHT",
+        false,
+        "Throw away the blocks below this height before the start, as a pruned node"
+    ),
+    option!(
+        Embedded,
+        "node-arg",
+        "NODE_ARG",
+        "ARG",
+        true,
+        "An argument that a bitcoin-node would be started with, such as -minrelaytxfee=0.0001. Clients see all of them; -mocktime, -debug, -deprecatedrpc, -maxmempool, the fee rates and the -limit... options have effect; may be repeated"
     ),
     option!(
         Clients,

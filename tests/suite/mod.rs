@@ -1,4 +1,5 @@
 mod cli;
+mod devnode;
 mod drain;
 mod golden;
 mod harness;

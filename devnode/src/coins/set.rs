@@ -57,6 +57,11 @@ impl UtxoSet {
         self.coins.is_empty()
     }
 
+    /// All unspent outputs, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&OutPoint, &Coin)> {
+        self.coins.iter()
+    }
+
     /// The coins that a block spent when it was connected; none if it is not connected now.
     pub fn spent_by(&self, block: &BlockHash) -> Option<&BlockChange> {
         self.undo.get(block)

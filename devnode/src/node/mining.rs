@@ -4,19 +4,22 @@ use bitcoin::{Block, BlockHash, ScriptBuf, Transaction};
 
 use super::{BlockVerdict, Node};
 use crate::consensus::BlockChecks;
-use crate::miner::{BlockTemplate, TemplateContext, TemplateOptions, solve};
+use crate::miner::{BlockTemplate, TemplateContext, TemplateOptions, fork_block, solve};
 use crate::reject::{Reject, RejectKind};
 
 impl Node {
     /// A block on the tip without proof of work.
     pub fn create_template(&self, options: &TemplateOptions) -> BlockTemplate {
-        let context = TemplateContext {
+        BlockTemplate::build(&self.template_context(), options)
+    }
+
+    fn template_context(&self) -> TemplateContext<'_> {
+        TemplateContext {
             index: &self.index,
             pool: &self.pool,
             rules: &self.rules,
             now: self.now(),
-        };
-        BlockTemplate::build(&context, options)
+        }
     }
 
     /// Makes blocks, one interval of the mock clock apart, that pay to a script anyone can spend. Returns their
@@ -68,6 +71,21 @@ impl Node {
         let block = template.with_merkle_root();
         self.check_block(&block, BlockChecks { work: false, merkle_root: false })?;
         solved(block)
+    }
+
+    /// Makes a branch that leaves the active chain `depth` blocks below its tip (at most at genesis) and is one block
+    /// longer, so that the node changes over to it. The blocks of the branch are empty. Returns the new tip.
+    pub fn reorganise(&mut self, depth: u32) -> Result<BlockHash, Reject> {
+        let below = self.height().saturating_sub(depth);
+        let Some(mut parent) = self.index.active_at(below) else { return Ok(self.tip().hash()) };
+        for _ in below..=self.height() {
+            // No two blocks find the same number of headers.
+            let tag = self.index.len() as u64;
+            let block = fork_block(&self.template_context(), parent, tag);
+            let hash = self.take_own(solved(block)?)?;
+            parent = self.index.find(&hash).unwrap_or(parent);
+        }
+        Ok(self.tip().hash())
     }
 
     fn own_options(&self, script_pubkey: &ScriptBuf) -> TemplateOptions {

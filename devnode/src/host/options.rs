@@ -1,0 +1,69 @@
+//! How a hosted node is set up.
+
+use std::path::PathBuf;
+
+use bitcoin_grpc_contract::Profile;
+
+use super::{HostError, Pace};
+use crate::generation::Generation;
+use crate::node::{Node, NodeOptions};
+
+/// What a node on its own thread is made with.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// Where its socket is to be.
+    pub socket: PathBuf,
+    /// The interface that it speaks.
+    pub profile: &'static Profile,
+    /// The node itself.
+    pub node: NodeOptions,
+    /// The chain that it starts with.
+    pub chain: ChainOptions,
+    /// What it does by itself.
+    pub pace: Pace,
+    /// Who is told when something does not work out while the node runs.
+    pub trouble: fn(&str),
+}
+
+impl HostOptions {
+    /// A node of a generation that does nothing by itself and tells no troubles.
+    #[must_use]
+    pub fn new(socket: impl Into<PathBuf>, profile: &'static Profile) -> Self {
+        let generation = Generation::of_profile(profile.name).unwrap_or_default();
+        Self {
+            socket: socket.into(),
+            profile,
+            node: NodeOptions::for_generation(generation),
+            chain: ChainOptions::default(),
+            pace: Pace::default(),
+            trouble: |_| {},
+        }
+    }
+}
+
+/// The chain that a node starts with.
+#[derive(Debug, Clone, Default)]
+pub struct ChainOptions {
+    /// Files with blocks to take in first.
+    pub imports: Vec<PathBuf>,
+    /// Height that is mined up to.
+    pub blocks: u32,
+    /// Height below which blocks are thrown away then.
+    pub prune_below: Option<u32>,
+}
+
+impl ChainOptions {
+    /// Brings a node to where it is to start.
+    pub(super) fn prepare(&self, node: &mut Node) -> Result<(), HostError> {
+        for path in &self.imports {
+            node.import_file(path)
+                .map_err(|source| HostError::Import { path: path.clone(), source })?;
+        }
+        let missing = self.blocks.saturating_sub(node.height());
+        node.generate(missing).map_err(HostError::Mining)?;
+        if let Some(height) = self.prune_below {
+            node.prune_below(height);
+        }
+        Ok(())
+    }
+}

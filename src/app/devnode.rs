@@ -1,0 +1,48 @@
+//! `bitcoin-grpc devnode`: the embedded regtest node alone.
+
+use std::path::{Path, PathBuf};
+
+use bitcoin_grpc_devnode::host::Host;
+use tempfile::TempDir;
+
+use super::AppError;
+use super::signals::Signals;
+use crate::config::embedded::EmbeddedConfig;
+use crate::output::say;
+
+/// Runs the embedded node until a signal comes, or a client tells it to stop.
+pub(super) async fn devnode(config: EmbeddedConfig) -> Result<(), AppError> {
+    let signals = Signals::catch()?;
+    let (socket, _folder) = place(&config)?;
+    let profile = config.profile;
+    let host = Host::start(config.at(socket)).await?;
+    let height = host.with(|node| node.height()).await?;
+    say(introduction(host.socket(), profile.title, height));
+    tokio::select! {
+        () = signals.first() => {}
+        () = host.ended() => say("a client told the node to stop"),
+    }
+    Ok(host.stop().await?)
+}
+
+/// Where the node is to listen, and the folder to remove afterwards if it was made for that.
+fn place(config: &EmbeddedConfig) -> Result<(PathBuf, Option<TempDir>), AppError> {
+    if let Some(socket) = &config.socket {
+        return Ok((socket.clone(), None));
+    }
+    let folder = tempfile::Builder::new().prefix("bitcoin-grpc-devnode-").tempdir()?;
+    Ok((folder.path().join("node.sock"), Some(folder)))
+}
+
+fn introduction(socket: &Path, title: &str, height: u32) -> String {
+    let socket = socket.display();
+    format!(
+        "listening on unix:{socket}\n\
+         An embedded regtest node at height {height}, with the interface of {title}.\n\
+         It is for trying and testing: nothing on it has value.\n\n\
+         Try, in another terminal:\n\
+         \x20 bitcoin-grpc check --node unix:{socket}\n\
+         \x20 bitcoin-grpc serve --node unix:{socket}\n\n\
+         Ctrl-C ends it.\n"
+    )
+}
