@@ -4,7 +4,7 @@
 //! Objects appear wherever a result is one; threads and their like answer by themselves. Every other
 //! call is handed to the test, as a tree of its parameters, which says what the answer is.
 
-mod caps;
+pub mod caps;
 mod object;
 
 use std::io;

@@ -3,14 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use bitcoin_grpc_contract::wire::proxy_capnp::thread;
+use bitcoin_grpc_contract::wire::proxy_capnp::{thread, thread_map};
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::{CapabilityServerSet, RpcSystem, twoparty};
 use futures_util::io::{BufReader, BufWriter};
 use tokio::net::UnixStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
+use super::callback::NodeThreads;
+use super::handler::Registration;
 use super::object::{self, Kind};
 use super::rules::Rules;
 use super::shared::Shared;
@@ -28,22 +30,61 @@ pub(super) struct Connection {
     /// Threads for calls that name none, once the client made them.
     pub(super) pool: RefCell<Option<Pool>>,
     /// Told when a real node would have died: the client loses its connection.
-    pub(super) died: Notify,
+    died: Notify,
+    /// Whether a real node would have died of this client.
+    dead: Cell<bool>,
+    /// What makes threads of the client, if it gave such a thing.
+    pub(super) their_threads: RefCell<Option<thread_map::Client>>,
+    /// Threads of the node that called the client.
+    pub(super) node_threads: NodeThreads,
+    /// Callbacks that wait for the client's answer.
+    pub(super) callbacks_inside: Cell<usize>,
+    /// Subscriptions whose handlers the client dropped, to be ended.
+    pub(super) released: RefCell<Vec<Rc<Registration>>>,
+    /// Told when there are such.
+    pub(super) release: Notify,
+    closed: watch::Sender<bool>,
+}
+
+impl Connection {
+    fn new(shared: Rc<Shared>) -> Self {
+        Self {
+            rules: Rules::of(shared.profile.name),
+            shared,
+            threads: RefCell::new(CapabilityServerSet::new()),
+            thread_count: Cell::new(0),
+            pool: RefCell::new(None),
+            died: Notify::new(),
+            dead: Cell::new(false),
+            their_threads: RefCell::new(None),
+            node_threads: NodeThreads::default(),
+            callbacks_inside: Cell::new(0),
+            released: RefCell::default(),
+            release: Notify::new(),
+            closed: watch::Sender::new(false),
+        }
+    }
+
+    /// A real node would have died here. The client loses its connection; what follows from that counts no more.
+    pub(super) fn die(&self, cause: String) {
+        if !self.dead.replace(true) {
+            self.shared.deaths.record(cause);
+        }
+        self.died.notify_one();
+    }
+
+    /// Waits until the connection is closed.
+    pub(super) async fn closed(&self) {
+        // The sender lives as long as this.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
 }
 
 /// Serves a connection until its client leaves, the node stops, or the client does something that would end a real
 /// node.
 pub(super) async fn serve(stream: UnixStream, shared: Rc<Shared>) {
     let _open = shared.open_connection();
-    let rules = Rules::of(shared.profile.name);
-    let connection = Rc::new(Connection {
-        shared: Rc::clone(&shared),
-        rules,
-        threads: RefCell::new(CapabilityServerSet::new()),
-        thread_count: Cell::new(0),
-        pool: RefCell::new(None),
-        died: Notify::new(),
-    });
+    let connection = Rc::new(Connection::new(Rc::clone(&shared)));
     let (reader, writer) = stream.into_split();
     let network = twoparty::VatNetwork::new(
         BufReader::new(reader.compat()),
@@ -57,6 +98,9 @@ pub(super) async fn serve(stream: UnixStream, shared: Rc<Shared>) {
         // A client that ends its connection with an error is gone all the same.
         _ = system => {}
         () = connection.died.notified() => {}
-        () = shared.ended(), if !rules.waits_for_clients => {}
+        () = shared.ended(), if !connection.rules.waits_for_clients => {}
+        () = connection.end_released() => {}
     }
+    connection.closed.send_replace(true);
+    connection.forget();
 }

@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use bitcoin_grpc_contract::wire::{
-    chain_capnp, echo_capnp, init_capnp::init, mining_capnp, node_capnp, proxy_capnp::thread,
-    rpc_capnp,
+    chain_capnp, echo_capnp, init_capnp::init, mining_capnp, node_capnp, rpc_capnp,
 };
 use bitcoin_grpc_contract::{Inner, Method, Service};
 use capnp::any_pointer;
@@ -12,7 +11,7 @@ use capnp::capability::{FromClientHook, Params, Results};
 use capnp::private::capability::ClientHook;
 
 use super::answer::Fault;
-use super::context;
+use super::context::{self, Named};
 use super::object::{Kind, Object, client};
 use super::thread::ThreadMap;
 
@@ -27,21 +26,25 @@ impl Object {
     ) -> Result<(), Fault> {
         match inner {
             Inner::InitConstruct => {
+                self.keep_thread_map(params)?;
                 let map = capnp_rpc::new_client(ThreadMap(Rc::clone(&self.connection)));
                 let out = results.get().init_as::<init::construct_results::Builder<'_>>();
                 { out }.set_thread_map(map);
                 return Ok(());
             }
             Inner::InitMakeMiningOld2 => return Err(superseded("mining interface (@2)")),
-            Inner::EchoDestroy | Inner::ChainDestroy | Inner::NodeDestroy => {
+            Inner::EchoDestroy
+            | Inner::ChainDestroy
+            | Inner::NodeDestroy
+            | Inner::HandlerDestroy => {
                 return self.destroy(params).await;
             }
             _ => {}
         }
         self.check_alive()?;
-        let thread = self.connection.thread(context_of(params)?).await?;
-        let _running = thread.enter(self.connection.rules.busy).await?;
+        let serving = self.connection.enter_named(context_of(params)?).await?;
         match inner {
+            Inner::HandlerDisconnect => self.end_subscription(&serving.caller).await,
             Inner::BlockTemplateSubmitSolutionOld7 => Err(superseded("submitSolution (@7)")),
             Inner::NodeCustomWalletLoader => {
                 Err(Fault::Dies("the node was built without a wallet".to_owned()))
@@ -51,6 +54,16 @@ impl Object {
             }
             inner => self.make(inner, results.get()),
         }
+    }
+
+    /// Keeps what makes threads of the client; clients may pass none.
+    fn keep_thread_map(&self, params: &Params<any_pointer::Owned>) -> Result<(), Fault> {
+        let params = params.get().map_err(Fault::Malformed)?;
+        let params: init::construct_params::Reader<'_> =
+            params.get_as().map_err(Fault::Malformed)?;
+        let map = params.has_thread_map().then(|| params.get_thread_map()).transpose();
+        self.connection.their_threads.replace(map.map_err(Fault::Malformed)?);
+        Ok(())
     }
 
     fn make(&self, inner: Inner, out: Out<'_>) -> Result<(), Fault> {
@@ -77,14 +90,12 @@ impl Object {
     }
 }
 
-/// The thread named in parameters that are, or begin with, a context. Every such method has the same layout there.
-pub(super) fn context_of(
-    params: &Params<any_pointer::Owned>,
-) -> Result<Option<thread::Client>, Fault> {
+/// The threads named in parameters that are, or begin with, a context. Every such method has the same layout there.
+pub(super) fn context_of(params: &Params<any_pointer::Owned>) -> Result<Named, Fault> {
     let params = params.get().map_err(Fault::Malformed)?;
     let params: init::make_echo_params::Reader<'_> = params.get_as().map_err(Fault::Malformed)?;
     if !params.has_context() {
-        return Ok(None);
+        return Ok(Named::default());
     }
     context::named(Some(params.get_context().map_err(Fault::Malformed)?))
 }

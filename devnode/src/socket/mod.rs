@@ -2,15 +2,17 @@
 //!
 //! `listener` accepts connections, `connection` is one of them, `object` is what a client holds a
 //! capability on, `init` makes and frees such objects, `context` and `thread` find and run server
-//! threads, `lenient` tells what a node lets through, and `answer` turns a request into the node's
+//! threads, `callback` calls clients, `handler` knows which of them listen, `lenient` tells what a node lets through, and `answer` turns a request into the node's
 //! reply. `rules` is how a generation behaves beyond its tables.
 //! Every generation of the interface is spoken by the tables of the contract crate: ordinals,
 //! layouts and inner encodings come from the profile alone.
 
 mod answer;
+mod callback;
 mod connection;
 mod context;
 mod death;
+mod handler;
 mod init;
 mod interrupt;
 mod lenient;

@@ -8,11 +8,14 @@ use capnp::any_pointer;
 use capnp::capability::{Params, Results};
 
 use super::answer::{Answered, Fault};
+use super::callback::Caller;
 use super::connection::Connection;
+use super::context::Named;
+use super::handler::Handler;
 use super::interrupt::Interrupt;
 use super::template::Template;
 use super::thread::Thread;
-use super::{answer, context, init, lenient, untyped};
+use super::{answer, context, handler, init, lenient, untyped};
 
 /// What bytes that end too early make a node say.
 const END_OF_DATA: &str = "SpanReader::read(): end of data: iostream error";
@@ -25,6 +28,8 @@ pub(super) enum Kind {
     Root(Service),
     /// One block template.
     Template(Box<Template>),
+    /// One subscription.
+    Handler(Handler),
 }
 
 /// An object of one connection.
@@ -73,11 +78,17 @@ impl Object {
         }
     }
 
+    /// Waits until the client is gone.
+    pub(super) async fn closed(&self) {
+        self.connection.closed().await;
+    }
+
     fn serves(&self, interface_id: u64) -> bool {
         let own = match &self.kind {
             Kind::Init => Inner::InitConstruct.interface_id(),
             Kind::Root(service) => service.interface_id(),
             Kind::Template(_) => Service::BlockTemplate.interface_id(),
+            Kind::Handler(_) => Inner::HandlerDisconnect.interface_id(),
         };
         interface_id == own
     }
@@ -94,11 +105,18 @@ impl Object {
         }
         self.check_alive()?;
         let profile = self.connection.shared.profile;
-        let (request, thread) = self.read(method, at, params).await?;
-        let _running = match &thread {
-            Some(thread) => Some(thread.enter(self.connection.rules.busy).await?),
+        let (request, place) = self.read(method, at, params).await?;
+        let serving = match place {
+            Some((thread, named)) => Some(self.connection.enter(thread, named).await?),
             None => None,
         };
+        if let Some(serving) = &serving {
+            let params = params.get().map_err(Fault::Malformed)?;
+            if let Some(given) = handler::given(method, params)? {
+                let (caller, out) = (&serving.caller, results.get());
+                return self.connection.subscribe(request, given, caller, out).await;
+            }
+        }
         match answer::answer(self, request).await? {
             Answered::Reply(reply) => {
                 transfer::write_results(&reply, at, profile, results.get()).map_err(unwritable)
@@ -117,7 +135,7 @@ impl Object {
         method: Method,
         at: At,
         params: &Params<any_pointer::Owned>,
-    ) -> Result<(Request, Option<Rc<Thread>>), Fault> {
+    ) -> Result<(Request, Option<(Rc<Thread>, Named)>), Fault> {
         let profile = self.connection.shared.profile;
         let (request, named) = {
             let params = params.get().map_err(Fault::Malformed)?;
@@ -125,22 +143,32 @@ impl Object {
                 .map_err(|error| self.undecodable(&error))?;
             (request, context::named(context)?)
         };
-        let thread = if at.context { Some(self.connection.thread(named).await?) } else { None };
+        let place = match at.context {
+            true => Some((self.connection.thread(&named).await?, named)),
+            false => None,
+        };
         match lenient::violation(&request) {
             Some(violation) => {
                 let cause = format!("{} {}", violation.field, violation.description);
                 Err(self.thrown(END_OF_DATA, cause))
             }
-            None => Ok((request, thread)),
+            None => Ok((request, place)),
         }
     }
 
     /// Frees the object. A second time changes nothing.
     pub(super) async fn destroy(&self, params: &Params<any_pointer::Owned>) -> Result<(), Fault> {
-        let thread = self.connection.thread(init::context_of(params)?).await?;
-        let _running = thread.enter(self.connection.rules.busy).await?;
+        let serving = self.connection.enter_named(init::context_of(params)?).await?;
         self.destroyed.set(true);
-        Ok(())
+        self.end_subscription(&serving.caller).await
+    }
+
+    /// Ends the subscription, if this is one.
+    pub(super) async fn end_subscription(&self, caller: &Caller) -> Result<(), Fault> {
+        match &self.kind {
+            Kind::Handler(handler) => handler.disconnect(caller).await,
+            _ => Ok(()),
+        }
     }
 
     /// Real nodes die of a call on an object that is gone.
@@ -175,8 +203,7 @@ impl Object {
     /// What a fault is on the wire. If a real node would have died of it, the client loses its connection.
     fn error(&self, name: &str, fault: Fault) -> capnp::Error {
         let Fault::Dies(cause) = fault else { return fault.into_error() };
-        self.connection.shared.deaths.record(format!("{name}: {cause}"));
-        self.connection.died.notify_one();
+        self.connection.die(format!("{name}: {cause}"));
         capnp::Error::disconnected(format!("a real node would have died here: {name}: {cause}"))
     }
 }

@@ -25,6 +25,17 @@ pub(super) enum Bounds {
     Throw,
 }
 
+/// What becomes of a node whose client leaves without ending its subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LostHandlers {
+    /// It goes on without them.
+    Forgotten,
+    /// It goes on, but dies of them if it was about to end.
+    DieWhenStopping,
+    /// It dies.
+    Die,
+}
+
 /// How a generation behaves.
 #[derive(Debug)]
 pub(super) struct Rules {
@@ -42,6 +53,14 @@ pub(super) struct Rules {
     pub(super) solutions_are_judged: bool,
     /// Whether open connections keep a stopping node from ending.
     pub(super) waits_for_clients: bool,
+    /// Clients that leave without ending their subscriptions.
+    pub(super) lost_handlers: LostHandlers,
+    /// Whether dropping a handler ends the subscription. Else it goes on as long as the connection.
+    pub(super) dropped_handlers_end: bool,
+    /// Whether notifications have a number for the role of a chain state, not a struct.
+    pub(super) numbered_roles: bool,
+    /// Name of the thread that ends the node.
+    pub(super) shutdown_thread: &'static str,
 }
 
 const INVALID_THREAD: &str = "invalid thread handle";
@@ -55,7 +74,14 @@ const OLDEST: Rules = Rules {
     option_defaults: false,
     solutions_are_judged: false,
     waits_for_clients: true,
+    lost_handlers: LostHandlers::DieWhenStopping,
+    dropped_handlers_end: false,
+    numbered_roles: true,
+    shutdown_thread: "bitcoin-node",
 };
+
+/// May 2025.
+const MAY_2025: Rules = Rules { shutdown_thread: "b-shutoff", ..OLDEST };
 
 /// The release 30.0, whose library asserts that a thread is free.
 const CORE_30: Rules = Rules { busy: Busy::Dies, waits_for_clients: false, ..OLDEST };
@@ -66,6 +92,9 @@ const FEBRUARY_2026: Rules = Rules {
     bounds: Bounds::Clamp,
     option_defaults: true,
     waits_for_clients: false,
+    lost_handlers: LostHandlers::Die,
+    dropped_handlers_end: true,
+    numbered_roles: false,
     ..OLDEST
 };
 
@@ -78,6 +107,7 @@ const NEWEST: Rules = Rules {
     no_thread: "no thread specified and no pool configured",
     bounds: Bounds::Throw,
     solutions_are_judged: true,
+    lost_handlers: LostHandlers::Forgotten,
     ..CORE_31
 };
 
@@ -85,7 +115,8 @@ impl Rules {
     /// How the generation of a profile behaves; unknown ones as the newest.
     pub(super) fn of(profile: &str) -> &'static Self {
         match profile {
-            "pr10102-2024-07" | "pr29409-2025-05" => &OLDEST,
+            "pr10102-2024-07" => &OLDEST,
+            "pr29409-2025-05" => &MAY_2025,
             "core-30" => &CORE_30,
             "pr10102-2026-02" => &FEBRUARY_2026,
             "core-31" => &CORE_31,

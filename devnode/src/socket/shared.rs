@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bitcoin_grpc_contract::Profile;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use super::Deaths;
+use super::handler::{Registry, ValidationQueue};
 use crate::node::Node;
 
 /// Most server threads that one connection may have. Real nodes have no such limit; 500 were tried.
@@ -18,8 +19,10 @@ pub(super) const MAX_THREADS: usize = 500;
 /// 100 ms and a second.
 const LAST_BREATH: Duration = Duration::from_millis(100);
 
+/// Threads of the node's own have numbers below this, counted from that of the process.
+const OWN_THREADS: u32 = 100;
+
 /// A node that is served, on one thread.
-#[derive(Debug)]
 pub struct Shared {
     node: RefCell<Node>,
     /// Written when the node may have changed; waiting calls look again.
@@ -30,6 +33,23 @@ pub struct Shared {
     pub deaths: Deaths,
     /// Number of open connections.
     connections: Cell<usize>,
+    /// Who listens to what.
+    pub(super) handlers: Registry,
+    /// What is to be told.
+    pub(super) queue: ValidationQueue,
+    /// Held while a client decides on a setting.
+    pub(super) settings_lock: Mutex<()>,
+    /// Number of server threads that were ever made.
+    threads: Cell<u32>,
+    /// Whether the last things before the end were done.
+    finished: Cell<bool>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let profile = self.profile.name;
+        f.debug_struct("Shared").field("profile", &profile).finish_non_exhaustive()
+    }
 }
 
 /// Counts a connection for as long as it is open.
@@ -44,11 +64,22 @@ impl Drop for OpenConnection {
 impl Shared {
     /// A node to be served in one generation's interface.
     #[must_use]
-    pub fn new(node: Node, profile: &'static Profile) -> Self {
+    pub fn new(mut node: Node, profile: &'static Profile) -> Self {
+        // Nobody listened yet.
+        node.take_events();
         let (changed, _) = watch::channel(());
-        let deaths = Deaths::default();
-        let connections = Cell::new(0);
-        Self { node: RefCell::new(node), changed, profile, deaths, connections }
+        Self {
+            node: RefCell::new(node),
+            changed,
+            profile,
+            deaths: Deaths::default(),
+            connections: Cell::new(0),
+            handlers: Registry::default(),
+            queue: ValidationQueue::default(),
+            settings_lock: Mutex::default(),
+            threads: Cell::new(0),
+            finished: Cell::new(false),
+        }
     }
 
     /// The node, to be asked.
@@ -56,9 +87,13 @@ impl Shared {
         self.node.borrow()
     }
 
-    /// Changes the node, and lets waiting calls look at it again.
+    /// Changes the node, tells those who listen, and lets waiting calls look at it again.
     pub fn change<T>(&self, change: impl FnOnce(&mut Node) -> T) -> T {
-        let result = change(&mut self.node_mut());
+        let (result, events) = {
+            let mut node = self.node_mut();
+            (change(&mut node), node.take_events())
+        };
+        self.queue_events(events);
         self.wake();
         result
     }
@@ -110,10 +145,22 @@ impl Shared {
         }
     }
 
-    /// Ends soon after the node was told to stop.
+    /// Ends soon after the node was told to stop, and listeners have heard of it.
     pub(super) async fn ended(&self) {
         self.wait(Duration::MAX, |node| node.shutdown_requested().then_some(())).await;
+        if !self.finished.replace(true) {
+            self.change(Node::flush);
+        }
+        self.notifications_told().await;
         tokio::time::sleep(LAST_BREATH).await;
+    }
+
+    /// A name for a thread that no other has: that of the process and its own, both with their number.
+    pub(super) fn new_thread_name(&self, kind: &str) -> String {
+        let pid = std::process::id();
+        self.threads.set(self.threads.get().wrapping_add(1));
+        let number = pid.wrapping_add(OWN_THREADS).wrapping_add(self.threads.get());
+        format!("bitcoin-node-{pid}/{kind}-{number}")
     }
 
     /// Counts a connection.

@@ -4,41 +4,55 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use bitcoin_grpc_contract::wire::proxy_capnp::{thread, thread_map};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Semaphore;
 
 use super::answer::Fault;
 use super::connection::Connection;
 use super::rules::Busy;
 use super::shared::MAX_THREADS;
 
-/// A server thread that a client made.
+/// A thread that runs calls: one that a client made, or one of the node's own.
 pub(super) struct Thread {
     name: String,
-    /// Held while a call runs; the next calls wait in order.
-    running: Mutex<()>,
+    /// One permit, the right to run, given out in order.
+    free: Semaphore,
     /// Calls that run or wait.
     calls: Cell<usize>,
 }
 
 /// A call's hold on its thread.
-pub(super) struct Running<'a> {
-    thread: &'a Thread,
-    _guard: Option<MutexGuard<'a, ()>>,
+pub(super) struct Running {
+    thread: Rc<Thread>,
+    /// False while the call still waits.
+    runs: bool,
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
-        self.thread.calls.set(self.thread.calls.get() - 1);
+        self.thread.calls.set(self.thread.calls.get().saturating_sub(1));
+        if self.runs {
+            self.thread.free.add_permits(1);
+        }
     }
 }
 
 impl Thread {
     fn new(name: String) -> Self {
-        Self { name, running: Mutex::new(()), calls: Cell::new(0) }
+        Self { name, free: Semaphore::new(1), calls: Cell::new(0) }
+    }
+
+    /// A thread of the node's own. It runs calls of a client only while it waits for that client's answer.
+    pub(super) fn occupied(name: String) -> Self {
+        Self { name, free: Semaphore::new(0), calls: Cell::new(1) }
+    }
+
+    /// Its name, which no other thread of the node has.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Waits for the calls before this one, as far as a generation lets calls wait.
-    pub(super) async fn enter(&self, busy: Busy) -> Result<Running<'_>, Fault> {
+    pub(super) async fn enter(self: &Rc<Self>, busy: Busy) -> Result<Running, Fault> {
         match (busy, self.calls.get()) {
             (Busy::Dies, 1..) => {
                 return Err(Fault::Dies("two calls at once on one server thread".to_owned()));
@@ -48,9 +62,27 @@ impl Thread {
         }
         self.calls.set(self.calls.get() + 1);
         // Counts from here on, also when the call is given up while it waits.
-        let mut running = Running { thread: self, _guard: None };
-        running._guard = Some(self.running.lock().await);
+        let mut running = Running { thread: Rc::clone(self), runs: false };
+        self.take().await;
+        running.runs = true;
         Ok(running)
+    }
+
+    /// Waits for the client's answer to a callback. Other calls may run meanwhile; those that began end first.
+    pub(super) async fn lend<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.calls.set(self.calls.get().saturating_sub(1));
+        self.free.add_permits(1);
+        let answer = answer.await;
+        self.take().await;
+        self.calls.set(self.calls.get() + 1);
+        answer
+    }
+
+    async fn take(&self) {
+        // The semaphore is never closed.
+        if let Ok(permit) = self.free.acquire().await {
+            permit.forget();
+        }
     }
 }
 
@@ -72,9 +104,8 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    fn new(size: usize) -> Self {
-        let thread = |number| Rc::new(Thread::new(format!("devnode/b-pool-{number}")));
-        Self { threads: (0..size).map(thread).collect(), next: Cell::new(0) }
+    fn new(names: impl Iterator<Item = String>) -> Self {
+        Self { threads: names.map(|name| Rc::new(Thread::new(name))).collect(), next: Cell::new(0) }
     }
 
     /// The thread whose turn it is; none in an empty pool.
@@ -90,13 +121,13 @@ pub(super) struct ThreadMap(pub(super) Rc<Connection>);
 
 impl ThreadMap {
     /// Counts threads, of which there may not be too many.
-    fn count(&self, more: usize) -> Result<usize, capnp::Error> {
+    fn count(&self, more: usize) -> Result<(), capnp::Error> {
         let count = self.0.thread_count.get().saturating_add(more);
         if count > MAX_THREADS {
             return Err(capnp::Error::overloaded("too many threads".into()));
         }
         self.0.thread_count.set(count);
-        Ok(count)
+        Ok(())
     }
 }
 
@@ -106,9 +137,10 @@ impl thread_map::Server for ThreadMap {
         params: thread_map::MakeThreadParams,
         mut results: thread_map::MakeThreadResults,
     ) -> Result<(), capnp::Error> {
-        let count = self.count(1)?;
+        self.count(1)?;
         let wanted = params.get()?.get_name()?.to_str()?.to_owned();
-        let thread = Thread::new(format!("devnode/b-capnp-loop-{count} (from {wanted})"));
+        let name = self.0.shared.new_thread_name("b-capnp-loop");
+        let thread = Thread::new(format!("{name} (from {wanted})"));
         let client = self.0.threads.borrow_mut().new_client(thread);
         results.get().set_result(client);
         Ok(())
@@ -128,7 +160,8 @@ impl thread_map::Server for ThreadMap {
         }
         let size = usize::try_from(params.get()?.get_count()).unwrap_or(usize::MAX);
         self.count(size)?;
-        self.0.pool.replace(Some(Pool::new(size)));
+        let names = (0..size).map(|_| self.0.shared.new_thread_name("b-capnp-pool"));
+        self.0.pool.replace(Some(Pool::new(names)));
         Ok(())
     }
 }

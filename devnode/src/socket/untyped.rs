@@ -58,11 +58,23 @@ impl capnp::capability::Server for Dispatch {
         params: Params<any_pointer::Owned>,
         results: Results<any_pointer::Owned>,
     ) -> DispatchCallResult {
-        let call = async move { self.0.call(interface_id, ordinal, params, results).await };
-        DispatchCallResult::new(Promise::from_future(call), false)
+        // As in a node, a call goes on when its caller has lost interest; only the end of the connection ends it.
+        let call = tokio::task::spawn_local(async move {
+            tokio::select! {
+                biased;
+                outcome = self.0.call(interface_id, ordinal, params, results) => outcome,
+                () = self.0.closed() => Err(gone()),
+            }
+        });
+        let outcome = async { call.await.unwrap_or_else(|_| Err(gone())) };
+        DispatchCallResult::new(Promise::from_future(outcome), false)
     }
 
     fn as_ptr(&self) -> usize {
         Rc::as_ptr(&self.0) as usize
     }
+}
+
+fn gone() -> capnp::Error {
+    capnp::Error::disconnected("the connection is closed".to_owned())
 }

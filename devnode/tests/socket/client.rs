@@ -14,7 +14,7 @@ use capnp::any_pointer;
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::{RpcSystem, twoparty};
 use tokio::net::UnixStream;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 /// Any capability.
@@ -28,6 +28,33 @@ pub(crate) struct World {
     pub(crate) profile: &'static Profile,
     pub(crate) shared: Rc<Shared>,
     path: PathBuf,
+}
+
+impl World {
+    /// A new connection: its bootstrap interface, and the task that speaks to the node.
+    pub(crate) async fn connect(&self) -> (init::Client, JoinHandle<()>) {
+        let stream = UnixStream::connect(&self.path).await.expect("connects");
+        let (reader, writer) = stream.into_split();
+        let network = twoparty::VatNetwork::new(
+            reader.compat(),
+            writer.compat_write(),
+            Side::Client,
+            capnp::message::ReaderOptions::new(),
+        );
+        let mut system = RpcSystem::new(Box::new(network), None);
+        let init = system.bootstrap(Side::Server);
+        // A connection that ends with an error has ended.
+        let task = tokio::task::spawn_local(async { system.await.unwrap_or_default() });
+        (init, task)
+    }
+}
+
+/// Lets the node do what it is about to do. It runs on the thread of the test, so turns are enough.
+pub(crate) async fn settle() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
 }
 
 /// A node of the generation that a profile belongs to.
@@ -45,6 +72,11 @@ pub(crate) fn with_devnode(profile: &str, blocks: u32, test: impl AsyncFnOnce(Cl
 
 /// The same with any node.
 pub(crate) fn with_node(profile: &str, node: Node, test: impl AsyncFnOnce(Client)) -> Deaths {
+    with_world(profile, node, async |world| test(Client::connect(world).await).await)
+}
+
+/// Runs something next to a served node; gives the node's deaths.
+pub(crate) fn with_world(profile: &str, node: Node, test: impl AsyncFnOnce(Rc<World>)) -> Deaths {
     let profile = Profile::by_name(profile).expect("a known profile");
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
@@ -55,7 +87,7 @@ pub(crate) fn with_node(profile: &str, node: Node, test: impl AsyncFnOnce(Client
     LocalSet::new().block_on(&runtime, async move {
         let server = Server::bind(&path, Rc::clone(&shared)).expect("socket");
         let world = Rc::new(World { profile, shared: Rc::clone(&shared), path });
-        let client = async { test(Client::connect(world).await).await };
+        let client = test(world);
         tokio::pin!(client);
         tokio::select! {
             () = server.run() => assert!(shared.node().shutdown_requested(), "the server ended"),
@@ -92,18 +124,7 @@ pub(crate) fn foreign_thread() -> thread::Client {
 impl Client {
     /// Another client of the same node.
     pub(crate) async fn connect(world: Rc<World>) -> Self {
-        let stream = UnixStream::connect(&world.path).await.expect("connects");
-        let (reader, writer) = stream.into_split();
-        let network = twoparty::VatNetwork::new(
-            reader.compat(),
-            writer.compat_write(),
-            Side::Client,
-            capnp::message::ReaderOptions::new(),
-        );
-        let mut system = RpcSystem::new(Box::new(network), None);
-        let init: init::Client = system.bootstrap(Side::Server);
-        tokio::task::spawn_local(system);
-
+        let (init, _) = world.connect().await;
         let mut request = init.construct_request();
         request.get().set_thread_map(capnp_rpc::new_client(ThreadMap));
         let reply = request.send().promise.await.expect("constructed");
@@ -243,7 +264,7 @@ pub(crate) fn first_capability(results: any_pointer::Reader<'_>) -> Result<Objec
     Ok(Object::new(capnp::capability::FromClientHook::into_client_hook(client)))
 }
 
-async fn make_thread(threads: &thread_map::Client) -> thread::Client {
+pub(crate) async fn make_thread(threads: &thread_map::Client) -> thread::Client {
     let mut request = threads.make_thread_request();
     request.get().set_name("test");
     let reply = request.send().promise.await.expect("thread");

@@ -9,6 +9,8 @@
 
 mod basics;
 mod client;
+mod facts;
+mod handlers;
 mod life;
 mod replay;
 mod templates;

@@ -143,3 +143,18 @@ fn older_generations_have_no_pools() {
         assert_eq!(error.expect("no pools").kind, ErrorKind::Unimplemented);
     });
 }
+
+#[test]
+fn a_call_that_nobody_waits_for_keeps_its_thread() {
+    with_devnode("core-31", 1, async |client: Client| {
+        let mining = client.make(Service::Mining).await.expect("made");
+        let wait = wait(&client, &mining, 100.0).await;
+        let start = Instant::now();
+        tokio::select! {
+            _ = client.ask(&mining, &wait, Some(&client.thread)) => panic!("answered"),
+            () = crate::client::settle() => {}
+        }
+        client.ask(&mining, &get_tip(), Some(&client.thread)).await.expect("a tip");
+        assert!(start.elapsed() >= Duration::from_millis(100));
+    });
+}

@@ -14,7 +14,10 @@ use crate::tree::Tree;
 const HEAD_WORDS: u64 = 2;
 
 /// What a struct of capnp-rpc holds.
-pub(super) fn read(
+///
+/// # Errors
+/// When it is malformed or too large.
+pub fn read(
     generation: &Generation,
     layout: &Layout,
     from: any_pointer::Reader<'_>,
@@ -33,7 +36,10 @@ pub(super) fn read(
 }
 
 /// Puts a struct into a message of capnp-rpc; its capabilities are places in the table.
-pub(super) fn write(
+///
+/// # Errors
+/// When the message has no room for it.
+pub fn write(
     generation: &Generation,
     layout: &Layout,
     tree: &Tree,

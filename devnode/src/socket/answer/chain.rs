@@ -135,15 +135,6 @@ fn state(node: &Node, request: &Request) -> Answer {
                 assumed_valid: node.has_assumed_valid_chain(),
             })
         }
-        // Notifications have nowhere to wait: every event is delivered before the next call.
-        Request::ChainWaitForNotifications(_) => {
-            Reply::ChainWaitForNotifications(v1::ChainWaitForNotificationsResponse {})
-        }
-        Request::ChainWaitForNotificationsIfTipChanged(_) => {
-            Reply::ChainWaitForNotificationsIfTipChanged(
-                v1::ChainWaitForNotificationsIfTipChangedResponse {},
-            )
-        }
         _ => return None,
     }))
 }

@@ -73,6 +73,14 @@ pub(super) async fn answer(object: &Object, request: Request) -> Result<Answered
             Ok(Answered::Reply(wait::tip_changed(object, q).await))
         }
         (_, Request::MiningCreateNewBlock(q)) => wait::create_new_block(object, q).await,
+        (_, Request::ChainWaitForNotifications(_)) => {
+            object.connection.shared.notifications_told().await;
+            let done = v1::ChainWaitForNotificationsResponse {};
+            Ok(Answered::Reply(Reply::ChainWaitForNotifications(done)))
+        }
+        (_, Request::ChainWaitForNotificationsIfTipChanged(q)) => {
+            Ok(Answered::Reply(wait::notifications_if_tip_changed(object, q).await))
+        }
         (_, request) => {
             let reply = interrupt(object, request).map(Ok);
             let reply = reply.unwrap_or_else(|| ask(&object.connection.shared, request));

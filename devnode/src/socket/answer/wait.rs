@@ -60,6 +60,20 @@ pub(super) async fn tip_changed(object: &Object, q: &v1::MiningWaitTipChangedReq
     Reply::MiningWaitTipChanged(v1::MiningWaitTipChangedResponse { tip })
 }
 
+/// Waits until listeners have heard of everything, unless the tip is still the one given.
+pub(super) async fn notifications_if_tip_changed(
+    object: &Object,
+    q: &v1::ChainWaitForNotificationsIfTipChangedRequest,
+) -> Reply {
+    let shared = &object.connection.shared;
+    let known = block_hash(&q.old_tip);
+    if shared.node().tip().hash() != known {
+        shared.notifications_told().await;
+    }
+    let done = v1::ChainWaitForNotificationsIfTipChangedResponse {};
+    Reply::ChainWaitForNotificationsIfTipChanged(done)
+}
+
 /// Makes a template, if wanted not before the node has caught up.
 pub(super) async fn create_new_block(
     object: &Object,

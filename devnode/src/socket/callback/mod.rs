@@ -1,0 +1,136 @@
+//! Calls that the node makes on objects of its clients.
+//!
+//! `caller` is the thread that calls, `chain` and `settings` are what is said to whom.
+
+mod caller;
+pub(super) mod chain;
+pub(super) mod settings;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use bitcoin_grpc_contract::Inner;
+use bitcoin_grpc_contract::transfer::ContextWriter;
+use capnp::any_pointer;
+use capnp::capability::Client;
+
+pub(super) use caller::{Caller, NodeThread, NodeThreads};
+
+use super::answer::Fault;
+use super::connection::Connection;
+
+/// An object of a client that the node calls.
+pub(super) struct Callback {
+    pub(super) connection: Rc<Connection>,
+    /// The capability; clients may pass none.
+    client: Option<Client>,
+}
+
+/// A callback that got no answer.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// There is nothing to call.
+    Null,
+    /// The client left.
+    Gone,
+    /// The client answered with an error.
+    Raised(capnp::Error),
+}
+
+impl From<capnp::Error> for Trouble {
+    fn from(error: capnp::Error) -> Self {
+        match error.kind {
+            capnp::ErrorKind::Disconnected => Self::Gone,
+            _ => Self::Raised(error),
+        }
+    }
+}
+
+impl Trouble {
+    /// What it was, for people.
+    pub(super) fn cause(&self) -> String {
+        match self {
+            Self::Null => "the callback is null".to_owned(),
+            Self::Gone => "the client left inside a callback".to_owned(),
+            Self::Raised(error) => format!("the callback answered with an error: {error}"),
+        }
+    }
+}
+
+/// What a callback is told and answers with: writes the parameters, given how to write the context.
+pub(super) type Params<'a> =
+    &'a dyn Fn(any_pointer::Builder<'_>, ContextWriter<'_>) -> Result<(), capnp::Error>;
+
+/// Counts a callback that waits for its answer.
+struct Inside<'a>(&'a Cell<usize>);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+impl Callback {
+    pub(super) fn new(connection: Rc<Connection>, client: Option<Client>) -> Self {
+        Self { connection, client }
+    }
+
+    /// Calls a method and reads its answer.
+    pub(super) async fn call<T>(
+        &self,
+        caller: &Caller,
+        method: Inner,
+        params: Params<'_>,
+        read: impl FnOnce(any_pointer::Reader<'_>) -> Result<T, capnp::Error>,
+    ) -> Result<T, Trouble> {
+        let connection = &self.connection;
+        let client = self.client.as_ref().ok_or(Trouble::Null)?;
+        let Some(at) = connection.shared.profile.inner(method) else {
+            let what = format!("this generation has no {method:?}");
+            return Err(Trouble::Raised(capnp::Error::unimplemented(what)));
+        };
+        let mut call: capnp::capability::Request<any_pointer::Owned, any_pointer::Owned> =
+            client.new_call(method.interface_id(), at.ordinal, None);
+        let ends = caller.ends(connection);
+        params(call.get(), &mut |context| ends.write(context))?;
+        let inside = &connection.callbacks_inside;
+        inside.set(inside.get() + 1);
+        let _inside = Inside(inside);
+        let answer = async {
+            tokio::select! {
+                answer = call.send().promise => answer.map_err(Trouble::from),
+                () = connection.closed() => Err(Trouble::Gone),
+            }
+        };
+        let answer = ends.own.lend(answer).await?;
+        Ok(read(answer.get()?)?)
+    }
+
+    /// Tells the client something; the answer is empty.
+    pub(super) async fn tell(
+        &self,
+        caller: &Caller,
+        method: Inner,
+        params: Params<'_>,
+    ) -> Result<(), Trouble> {
+        self.call(caller, method, params, |_| Ok(())).await
+    }
+
+    /// Tells the client that nothing more will come, by the callback's `destroy`.
+    pub(super) async fn end(&self, caller: &Caller, destroy: Inner) -> Result<(), Trouble> {
+        self.tell(caller, destroy, &chain::only_context).await
+    }
+}
+
+impl Connection {
+    /// What a callback without an answer means for the call that made it.
+    pub(super) fn callback_failed(&self, trouble: &Trouble) -> Fault {
+        let cause = trouble.cause();
+        match trouble {
+            Trouble::Null => Fault::Dies(cause),
+            _ if self.shared.profile.exceptions_kill => Fault::Dies(cause),
+            Trouble::Gone => Fault::Malformed(capnp::Error::disconnected(cause)),
+            Trouble::Raised(error) => Fault::Exception(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The methods that take a callback.
+
+use std::rc::Rc;
+
+use bitcoin_grpc_contract::wire::chain_capnp::chain;
+use bitcoin_grpc_contract::{Inner, Method, Request};
+use capnp::any_pointer;
+use capnp::capability::{Client, FromClientHook};
+
+use super::{Registration, Topic, return_handler};
+use crate::socket::answer::Fault;
+use crate::socket::callback::{Callback, Caller};
+use crate::socket::connection::Connection;
+
+/// Where the parameters of a method hold a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Right behind the context.
+    Second,
+    /// Behind a name.
+    Third,
+}
+
+/// Whether a method takes a callback.
+fn place(method: Method) -> Option<Place> {
+    Some(match method {
+        Method::ChainHandleNotifications | Method::ChainRequestMempoolTransactions => Place::Second,
+        Method::ChainUpdateRwSetting => Place::Third,
+        _ => return None,
+    })
+}
+
+/// Something that takes a callback; the callback itself may be null.
+pub(in crate::socket) struct Given(Option<Client>);
+
+/// The callback in the parameters of a method that takes one.
+pub(in crate::socket) fn given(
+    method: Method,
+    params: any_pointer::Reader<'_>,
+) -> Result<Option<Given>, Fault> {
+    let client = match place(method) {
+        None => return Ok(None),
+        Some(Place::Second) => second(params),
+        Some(Place::Third) => third(params),
+    };
+    client.map(|client| Some(Given(client))).map_err(Fault::Malformed)
+}
+
+fn second(params: any_pointer::Reader<'_>) -> Result<Option<Client>, capnp::Error> {
+    let params: chain::handle_notifications_params::Reader<'_> = params.get_as()?;
+    let client = params.has_notifications().then(|| params.get_notifications()).transpose()?;
+    Ok(client.map(|client| Client::new(client.into_client_hook())))
+}
+
+fn third(params: any_pointer::Reader<'_>) -> Result<Option<Client>, capnp::Error> {
+    let params: chain::update_rw_setting_params::Reader<'_> = params.get_as()?;
+    let client = params.has_update().then(|| params.get_update()).transpose()?;
+    Ok(client.map(|client| Client::new(client.into_client_hook())))
+}
+
+impl Connection {
+    /// Answers a method that takes a callback.
+    pub(in crate::socket) async fn subscribe(
+        self: &Rc<Self>,
+        request: Request,
+        given: Given,
+        caller: &Caller,
+        out: any_pointer::Builder<'_>,
+    ) -> Result<(), Fault> {
+        let callback = Callback::new(Rc::clone(self), given.0);
+        match request {
+            Request::ChainHandleNotifications(_) => {
+                let registration = self.register(Topic::Chain, callback)?;
+                self.shared.start_telling();
+                return_handler(registration, self, out);
+                Ok(())
+            }
+            Request::ChainRequestMempoolTransactions(_) => {
+                self.tell_mempool(&callback, caller).await
+            }
+            Request::ChainUpdateRwSetting(q) => {
+                let updated = self.update_setting(&q.name, &callback, caller).await?;
+                out.init_as::<chain::update_rw_setting_results::Builder<'_>>().set_result(updated);
+                Ok(())
+            }
+            _ => Err(Fault::Unimplemented),
+        }
+    }
+
+    fn register(&self, topic: Topic, callback: Callback) -> Result<Rc<Registration>, Fault> {
+        let full = || Fault::Malformed(capnp::Error::overloaded("too many handlers".to_owned()));
+        self.shared.handlers.add(topic, callback).ok_or_else(full)
+    }
+
+    /// Tells every waiting transaction, parents first, and then that this was all.
+    async fn tell_mempool(&self, callback: &Callback, caller: &Caller) -> Result<(), Fault> {
+        let failed = |trouble| self.callback_failed(&trouble);
+        let waiting: Vec<_> = {
+            let node = self.shared.node();
+            node.mempool_transactions().into_iter().map(|entry| entry.tx.clone()).collect()
+        };
+        for tx in waiting {
+            callback.transaction_added(caller, &tx).await.map_err(failed)?;
+        }
+        callback.end(caller, Inner::ChainNotificationsDestroy).await.map_err(failed)
+    }
+
+    /// Lets the client decide on a setting. Nobody else can, meanwhile.
+    async fn update_setting(
+        &self,
+        name: &str,
+        callback: &Callback,
+        caller: &Caller,
+    ) -> Result<bool, Fault> {
+        let failed = |trouble| self.callback_failed(&trouble);
+        let _alone = self.shared.settings_lock.lock().await;
+        let present = self.shared.node().settings().rw(name);
+        let decision = callback.new_value(caller, &present).await.map_err(failed)?;
+        let updated = self
+            .shared
+            .change(|node| node.settings_mut().update_rw(name, decision.value, decision.action));
+        callback.end(caller, Inner::SettingsUpdateCallbackDestroy).await.map_err(failed)?;
+        Ok(updated)
+    }
+}
