@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bitcoin::{Block, BlockHash, Transaction};
 
-use crate::blocks::{BlockEntry, BlockIndex};
+use crate::blocks::BlockEntry;
 use crate::mempool::RemovalReason;
 
 /// Events kept for a listener that does not fetch them.
@@ -50,17 +50,19 @@ pub struct TipNews {
     pub height: u32,
     /// Time of its header, in seconds since 1970.
     pub time: u32,
+    /// Whether the node was still in its initial download.
+    pub initial_download: bool,
 }
 
 impl TipNews {
-    pub(crate) fn of_tip(index: &BlockIndex) -> Self {
-        let entry = index.entry(index.tip());
-        Self { hash: entry.hash, height: entry.height, time: entry.header.time }
+    pub(crate) fn new(entry: &BlockEntry, initial_download: bool) -> Self {
+        let (hash, height, time) = (entry.hash, entry.height, entry.header.time);
+        Self { hash, height, time, initial_download }
     }
 }
 
-/// One thing that happened. `ChainNotifications` handlers hear of the first six, handlers of a `Node` of the last two.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One thing that happened. `ChainNotifications` handlers hear of the first six, handlers of a `Node` of the others.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A transaction came into the mempool.
     TransactionAdded(Arc<Transaction>),
@@ -76,8 +78,33 @@ pub enum Event {
     ChainStateFlushed(Vec<BlockHash>),
     /// The best known header changed.
     HeaderTip(TipNews),
-    /// The tip changed, whichever way.
-    BlockTip(TipNews),
+    /// The tip changed, whichever way. The number is the share of all transactions that the chain holds.
+    BlockTip(TipNews, f64),
+    /// Long work went on: what it is, and how much of it is done, in percent. An empty title means that it is over.
+    Progress(&'static str, i32),
+    /// The number of peers changed to this.
+    Connections(usize),
+    /// The network was switched on or off.
+    NetworkActive(bool),
+    /// A ban was made or lifted.
+    BannedList,
+    /// The warnings changed.
+    Alert,
+}
+
+impl Event {
+    /// Whether handlers of a `Node` hear of it, not `ChainNotifications` handlers.
+    pub fn is_for_the_operator(&self) -> bool {
+        !matches!(
+            self,
+            Self::TransactionAdded(_)
+                | Self::TransactionRemoved(..)
+                | Self::BlockConnected(_)
+                | Self::BlockDisconnected(_)
+                | Self::TipUpdated(_)
+                | Self::ChainStateFlushed(_)
+        )
+    }
 }
 
 /// The events that nobody fetched yet. When there are too many, the oldest are dropped and counted.

@@ -136,6 +136,9 @@ pub(super) async fn follow(pace: &Pace, shared: &Shared, progress: &Progress, tr
         tokio::time::sleep_until(start + due).await;
         // Who is late does not sleep, and others want to go on, too.
         tokio::task::yield_now().await;
+        if event != Event::Transaction {
+            shared.before_block().await;
+        }
         match shared.change(|node| act(node, event, &mut traffic, pace)) {
             Ok(true) => progress.count(event),
             Ok(false) => {}

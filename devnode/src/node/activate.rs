@@ -162,7 +162,7 @@ impl Node {
         }
         self.index.mark_failed(id);
         if was_active {
-            self.events.push(Event::BlockTip(TipNews::of_tip(&self.index)));
+            self.tell_block_tip();
         }
         self.activate_best_chain();
         Ok(())
@@ -193,8 +193,17 @@ impl Node {
     }
 
     fn tell_tip(&mut self) {
-        let tip = TipNews::of_tip(&self.index);
-        self.events.push(Event::TipUpdated(tip));
-        self.events.push(Event::BlockTip(tip));
+        self.events.push(Event::TipUpdated(self.tip_news()));
+        self.tell_block_tip();
+    }
+
+    fn tell_block_tip(&mut self) {
+        let tip = self.tip_news();
+        let progress = self.guess_verification_progress(&tip.hash);
+        self.events.push(Event::BlockTip(tip, progress));
+    }
+
+    fn tip_news(&self) -> TipNews {
+        TipNews::new(self.index.entry(self.index.tip()), self.is_initial_block_download())
     }
 }

@@ -150,7 +150,9 @@ impl Node {
 
     /// Everything that happened since the last call, oldest first.
     pub fn take_events(&mut self) -> Vec<Event> {
-        self.events.take()
+        let mut events = self.events.take();
+        events.extend(self.peers.take_news());
+        events
     }
 
     /// Number of events that were dropped because nobody took them in time.

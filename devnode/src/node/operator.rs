@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Node;
+use crate::events::Event;
 use crate::peers::{Ban, DEFAULT_BAN_SECONDS, Peers, Subnet};
 
 /// What every build that is no release warns of. All generations with an operator's interface are such builds.
@@ -53,6 +54,9 @@ const ENTRY_BYTES: u64 = 930;
 /// Memory that the mempool may use, in bytes, without `-maxmempool`.
 const DEFAULT_MAX_MEMPOOL_BYTES: u64 = 300_000_000;
 
+/// What a check of the chain is called.
+const VERIFYING: &str = "Verifying blocks…";
+
 impl Node {
     /// What the operator should know, in one text; empty if there is nothing.
     pub fn warnings(&self) -> &str {
@@ -62,6 +66,7 @@ impl Node {
     /// Changes the warnings.
     pub fn set_warnings(&mut self, warnings: impl Into<String>) {
         self.warnings = warnings.into();
+        self.events.push(Event::Alert);
     }
 
     /// The log categories that `-debug` switched on, as a bit mask. The devnode has no log; it only tells.
@@ -69,6 +74,23 @@ impl Node {
         let wanted = self.settings.list("debug");
         let names = wanted.iter().map(|value| value.as_str().trim_matches('"'));
         names.fold(0, |mask, name| mask | category_mask(name))
+    }
+
+    /// Tells the progress of a check of the last blocks; 0 means all. Blocks in memory need no check.
+    pub fn verify_chain(&mut self, blocks: u32, connecting: bool) {
+        let height = self.height();
+        let depth = if blocks == 0 { height } else { blocks.min(height) };
+        let half = if connecting { 50.0 } else { 100.0 };
+        let share = |done: u32| (f64::from(done) / f64::from(depth) * half) as i32;
+        let mut tell = |done| self.events.push(Event::Progress(VERIFYING, done));
+        tell(0);
+        if depth > 0 {
+            (0..=depth.min(height - 1)).for_each(|done| tell(share(done).clamp(1, 99)));
+            if connecting {
+                (1..=depth).rev().for_each(|left| tell(100 - share(left)));
+            }
+        }
+        self.events.push(Event::Progress("", 100));
     }
 
     /// The peers and bans.

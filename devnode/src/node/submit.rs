@@ -139,8 +139,7 @@ impl Node {
     fn tell_header(&mut self, before: BlockId) {
         let best = self.index.best_header();
         if best != before {
-            let entry = self.index.entry(best);
-            let news = TipNews { hash: entry.hash, height: entry.height, time: entry.header.time };
+            let news = TipNews::new(self.index.entry(best), self.is_initial_block_download());
             self.events.push(Event::HeaderTip(news));
         }
     }

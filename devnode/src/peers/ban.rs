@@ -82,31 +82,47 @@ pub struct Ban {
 
 /// The bans in force, in the order of their subnets.
 #[derive(Clone, Debug, Default)]
-pub struct BanList(BTreeMap<Subnet, Ban>);
+pub struct BanList {
+    bans: BTreeMap<Subnet, Ban>,
+    /// Number of changes that nobody was told of yet.
+    changes: usize,
+}
 
 impl BanList {
     /// Bans a subnet. A ban that lasts longer stays as it is. Returns whether anything changed.
     pub fn ban(&mut self, subnet: Subnet, ban: Ban) -> bool {
-        let longer = self.0.get(&subnet).is_none_or(|known| known.until < ban.until);
+        let longer = self.bans.get(&subnet).is_none_or(|known| known.until < ban.until);
         if longer {
-            self.0.insert(subnet, ban);
+            self.bans.insert(subnet, ban);
+            self.changes += 1;
         }
         longer
     }
 
     /// Lifts the ban of exactly this subnet. False if there is none.
     pub fn unban(&mut self, subnet: &Subnet) -> bool {
-        self.0.remove(subnet).is_some()
+        let found = self.bans.remove(subnet).is_some();
+        self.changes += usize::from(found);
+        found
     }
 
     /// Lifts all bans.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.bans.clear();
+        self.changes += 1;
+    }
+
+    /// Number of changes since the last time.
+    pub(super) fn take_changes(&mut self) -> usize {
+        std::mem::take(&mut self.changes)
     }
 
     /// The bans that are in force at a time, in seconds since 1970.
     pub fn in_force(&self, now: i64) -> impl Iterator<Item = (&Subnet, Ban)> {
-        self.0.iter().map(|(subnet, ban)| (subnet, *ban)).filter(move |(_, ban)| now <= ban.until)
+        self.bans
+            .iter()
+            .map(|(subnet, ban)| (subnet, *ban))
+            .filter(move |(_, ban)| now <= ban.until)
     }
 }
 

@@ -13,6 +13,8 @@ pub use address::NetAddress;
 pub use ban::{Ban, BanList, DEFAULT_BAN_SECONDS, Subnet};
 pub use peer::{ConnectionType, MESSAGE_TYPES, Peer, Transport};
 
+use crate::events::{EVENT_CAPACITY, Event, EventLog};
+
 /// The peers of a node, and whether it talks to any.
 #[derive(Debug)]
 pub struct Peers {
@@ -24,6 +26,8 @@ pub struct Peers {
     past_sent: u64,
     /// The bans.
     pub bans: BanList,
+    /// What happened to connections and the network.
+    news: EventLog,
 }
 
 impl Default for Peers {
@@ -35,6 +39,7 @@ impl Default for Peers {
             past_received: 0,
             past_sent: 0,
             bans: BanList::default(),
+            news: EventLog::default(),
         }
     }
 }
@@ -58,6 +63,7 @@ impl Peers {
         let id = self.next_id;
         self.next_id += 1;
         self.list.push(Peer { id, ..peer });
+        self.news.push(Event::Connections(self.list.len()));
         Some(id)
     }
 
@@ -75,7 +81,11 @@ impl Peers {
             self.past_received += peer.received_bytes();
             self.past_sent += peer.sent_bytes();
         }
-        self.list.len() < before
+        let fewer = self.list.len() < before;
+        if fewer {
+            self.news.push(Event::Connections(self.list.len()));
+        }
+        fewer
     }
 
     /// Whether there is a network at all.
@@ -85,10 +95,21 @@ impl Peers {
 
     /// Switches the network on or off; off ends every connection.
     pub fn set_active(&mut self, active: bool) {
+        if self.active != active {
+            self.news.push(Event::NetworkActive(active));
+        }
         self.active = active;
         if !active {
             self.disconnect(|_| true);
         }
+    }
+
+    /// What happened since the last time, bans last.
+    pub(crate) fn take_news(&mut self) -> Vec<Event> {
+        let mut news = self.news.take();
+        let changes = self.bans.take_changes().min(EVENT_CAPACITY);
+        news.extend(std::iter::repeat_n(Event::BannedList, changes));
+        news
     }
 
     /// Bytes received since the start, by all peers there ever were.

@@ -56,6 +56,12 @@ pub(super) const COMMANDS: &[Command] = &[
         run: chain_tips,
     },
     Command {
+        name: "verifychain",
+        params: &[optional("checklevel", Kind::Number), optional("nblocks", Kind::Number)],
+        about: "Checks the last blocks of the chain, six unless told otherwise; 0 means all.",
+        run: verify_chain,
+    },
+    Command {
         name: "invalidateblock",
         params: &[needed("blockhash", Kind::Text)],
         about: "Treats a block as invalid, and everything on top of it.",
@@ -254,4 +260,14 @@ pub(super) fn has_transaction_index(node: &Node) -> bool {
 /// Whether a generation is newer than that of May 2025.
 pub(super) fn since_2026(generation: Generation) -> bool {
     matches!(generation, Generation::Pr10102February2026 | Generation::Core32)
+}
+
+/// Checks below this level do not connect blocks again.
+const CHECK_CONNECTING: i32 = 4;
+
+fn verify_chain(node: &mut Node, params: &Params) -> RpcResult {
+    let level = params.optional::<i32>(0)?.unwrap_or(3);
+    let blocks = params.optional::<u32>(1)?.unwrap_or(6);
+    node.verify_chain(blocks, level >= CHECK_CONNECTING);
+    result(true)
 }

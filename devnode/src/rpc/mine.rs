@@ -1,6 +1,7 @@
 //! Commands that make blocks.
 
-use bitcoin::consensus::encode::{deserialize, serialize_hex};
+use bitcoin::block::Header;
+use bitcoin::consensus::encode::{deserialize, deserialize_hex, serialize_hex};
 use bitcoin::hex::FromHex;
 use bitcoin::{Block, ScriptBuf, Transaction, Txid, Witness};
 use serde::Serialize;
@@ -61,6 +62,12 @@ pub(super) const COMMANDS: &[Command] = &[
         run: submit_block,
     },
     Command {
+        name: "submitheader",
+        params: &[needed("hexdata", Kind::Text)],
+        about: "Takes a header in whose block is not known yet.",
+        run: submit_header,
+    },
+    Command {
         name: "getblocktemplate",
         params: &[needed("template_request", Kind::Object)],
         about: "What a miner needs for the next block (BIP 22), without long polling.",
@@ -119,6 +126,18 @@ fn named(node: &Node, name: &str) -> Result<Transaction, RpcError> {
             ),
         )
     })
+}
+
+fn submit_header(node: &mut Node, params: &Params) -> RpcResult {
+    let header: Header = deserialize_hex(&params.get::<String>(0)?)
+        .map_err(|_| RpcError::new(code::DESERIALIZATION, "Block header decode failed"))?;
+    let parent = header.prev_blockhash;
+    if node.find_block(&parent).is_none() {
+        let message = format!("Must submit previous header ({parent}) first");
+        return Err(RpcError::new(code::VERIFY, message));
+    }
+    node.submit_header(header).map_err(|reject| RpcError::new(code::VERIFY, reject.to_string()))?;
+    result(())
 }
 
 fn submit_block(node: &mut Node, params: &Params) -> RpcResult {

@@ -73,6 +73,11 @@ impl Connection {
         self.died.notify_one();
     }
 
+    /// Whether a real node would have died of this client.
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.get()
+    }
+
     /// Waits until the connection is closed.
     pub(super) async fn closed(&self) {
         // The sender lives as long as this.

@@ -25,5 +25,6 @@ mod thread;
 mod untyped;
 
 pub use death::Deaths;
+pub use handler::{Message, Signal};
 pub use listener::{ServeError, Server};
 pub use shared::Shared;

@@ -117,7 +117,12 @@ impl Object {
                 return self.connection.subscribe(request, given, caller, out).await;
             }
         }
-        match answer::answer(self, request).await? {
+        let mut answered = answer::answer(self, request).await?;
+        if let Some(serving) = &serving {
+            let told = self.connection.shared.tell_signals(&serving.caller).await;
+            answered = answer::after_signals(method, answered, told)?;
+        }
+        match answered {
             Answered::Reply(reply) => {
                 transfer::write_results(&reply, at, profile, results.get()).map_err(unwritable)
             }

@@ -59,6 +59,10 @@ pub(super) struct Rules {
     pub(super) dropped_handlers_end: bool,
     /// Whether notifications have a number for the role of a chain state, not a struct.
     pub(super) numbered_roles: bool,
+    /// Whether messages to the operator have a caption.
+    pub(super) captions: bool,
+    /// How the names of threads that answer JSON-RPC begin.
+    pub(super) http_thread: &'static str,
     /// Name of the thread that ends the node.
     pub(super) shutdown_thread: &'static str,
 }
@@ -77,11 +81,13 @@ const OLDEST: Rules = Rules {
     lost_handlers: LostHandlers::DieWhenStopping,
     dropped_handlers_end: false,
     numbered_roles: true,
+    captions: true,
+    http_thread: "b-httpworker.",
     shutdown_thread: "bitcoin-node",
 };
 
 /// May 2025.
-const MAY_2025: Rules = Rules { shutdown_thread: "b-shutoff", ..OLDEST };
+const MAY_2025: Rules = Rules { shutdown_thread: "b-shutoff", captions: false, ..OLDEST };
 
 /// The release 30.0, whose library asserts that a thread is free.
 const CORE_30: Rules = Rules { busy: Busy::Dies, waits_for_clients: false, ..OLDEST };
@@ -95,6 +101,8 @@ const FEBRUARY_2026: Rules = Rules {
     lost_handlers: LostHandlers::Die,
     dropped_handlers_end: true,
     numbered_roles: false,
+    captions: false,
+    http_thread: "b-http_pool_",
     ..OLDEST
 };
 

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use super::Deaths;
-use super::handler::{Registry, ValidationQueue};
+use super::handler::{Registry, Signals, ValidationQueue};
 use crate::node::Node;
 
 /// Most server threads that one connection may have. Real nodes have no such limit; 500 were tried.
@@ -37,6 +37,8 @@ pub struct Shared {
     pub(super) handlers: Registry,
     /// What is to be told.
     pub(super) queue: ValidationQueue,
+    /// What the operator is to be told.
+    pub(super) signals: Signals,
     /// Held while a client decides on a setting.
     pub(super) settings_lock: Mutex<()>,
     /// Number of server threads that were ever made.
@@ -76,6 +78,7 @@ impl Shared {
             connections: Cell::new(0),
             handlers: Registry::default(),
             queue: ValidationQueue::default(),
+            signals: Signals::default(),
             settings_lock: Mutex::default(),
             threads: Cell::new(0),
             finished: Cell::new(false),
@@ -93,7 +96,12 @@ impl Shared {
             let mut node = self.node_mut();
             (change(&mut node), node.take_events())
         };
-        self.queue_events(events);
+        for event in events {
+            match event.is_for_the_operator() {
+                true => self.signals.push(event.into()),
+                false => self.queue_event(event),
+            }
+        }
         self.wake();
         result
     }

@@ -70,7 +70,7 @@ fn notification(event: &Event) -> Option<(&'static str, Value)> {
         Event::ChainStateFlushed(locator) => {
             ("chainStateFlushed", json!({ "role": 0, "locator": hex(&encode_locator(locator)) }))
         }
-        Event::HeaderTip(_) | Event::BlockTip(_) => return None,
+        _ => return None,
     })
 }
 

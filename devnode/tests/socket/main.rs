@@ -9,6 +9,7 @@
 
 mod basics;
 mod client;
+mod events;
 mod facts;
 mod handlers;
 mod life;

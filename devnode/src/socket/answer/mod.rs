@@ -3,6 +3,7 @@
 mod block;
 mod chain;
 mod echo;
+mod messages;
 mod mining;
 mod node;
 mod peers;
@@ -14,7 +15,7 @@ mod wait;
 
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Transaction, Txid};
-use bitcoin_grpc_contract::{Reply, Request, v1};
+use bitcoin_grpc_contract::{Method, Reply, Request, v1};
 use bytes::Bytes;
 
 use super::Shared;
@@ -57,6 +58,9 @@ pub(super) enum Answered {
 
 /// Answers a request on an object.
 pub(super) async fn answer(object: &Object, request: Request) -> Result<Answered, Fault> {
+    if rpc::connects_blocks(&request) {
+        object.connection.shared.before_block().await;
+    }
     match (&object.kind, &request) {
         (Kind::Template(template), Request::BlockTemplateWaitNext(q)) => {
             Ok(wait::next(object, template, q).await)
@@ -82,10 +86,26 @@ pub(super) async fn answer(object: &Object, request: Request) -> Result<Answered
             Ok(Answered::Reply(wait::notifications_if_tip_changed(object, q).await))
         }
         (_, request) => {
-            let reply = interrupt(object, request).map(Ok);
+            let told = messages::answer(&object.connection.shared, request);
+            let reply = told.or_else(|| interrupt(object, request)).map(Ok);
             let reply = reply.unwrap_or_else(|| ask(&object.connection.shared, request));
             reply.map(Answered::Reply)
         }
+    }
+}
+
+/// The answer of a call whose effects were told, or not. What runs a JSON-RPC command makes an error of its own of that.
+pub(super) fn after_signals(
+    method: Method,
+    answered: Answered,
+    told: Result<(), Fault>,
+) -> Result<Answered, Fault> {
+    match told {
+        Ok(()) => Ok(answered),
+        Err(Fault::Dies(what) | Fault::Exception(what)) if method == Method::NodeExecuteRpc => {
+            Ok(Answered::Reply(rpc::failed(&what)))
+        }
+        Err(fault) => Err(fault),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Settings and messages to the operator, in `Chain`.
+//! Settings, in `Chain`.
 
 use bitcoin_grpc_contract::{Reply, Request, v1};
 
@@ -25,11 +25,6 @@ pub(super) fn answer(node: &Node, request: &Request) -> Answer {
         Request::ChainGetRwSetting(q) => Reply::ChainGetRwSetting(v1::ChainGetRwSettingResponse {
             value: node.settings().rw(&q.name).as_str().to_owned(),
         }),
-        // Messages go to the log and the splash screen of a real node; the devnode has neither.
-        Request::ChainInitMessage(_) => Reply::ChainInitMessage(v1::ChainInitMessageResponse {}),
-        Request::ChainInitWarning(_) => Reply::ChainInitWarning(v1::ChainInitWarningResponse {}),
-        Request::ChainInitError(_) => Reply::ChainInitError(v1::ChainInitErrorResponse {}),
-        Request::ChainShowProgress(_) => Reply::ChainShowProgress(v1::ChainShowProgressResponse {}),
         _ => return None,
     }))
 }

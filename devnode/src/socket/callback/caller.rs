@@ -19,6 +19,12 @@ pub(in crate::socket) enum NodeThread {
     Shutdown,
     /// Frees objects that clients dropped.
     CapnpLoop,
+    /// Loads the chain when the node starts.
+    InitLoad,
+    /// Speaks to peers.
+    Net,
+    /// Answers JSON-RPC.
+    Http,
 }
 
 impl NodeThread {
@@ -29,6 +35,9 @@ impl NodeThread {
             Self::Scheduler => format!("bitcoin-node-{pid}/b-scheduler-{}", pid + 1),
             Self::Shutdown => format!("bitcoin-node-{pid}/{}-{pid}", rules.shutdown_thread),
             Self::CapnpLoop => format!("bitcoin-node-{pid}/b-capnp-loop-{}", pid + 2),
+            Self::InitLoad => format!("bitcoin-node-{pid}/b-initload-{}", pid + 3),
+            Self::Net => format!("bitcoin-node-{pid}/b-net-{}", pid + 4),
+            Self::Http => format!("bitcoin-node-{pid}/{}0-{}", rules.http_thread, pid + 5),
         }
     }
 }

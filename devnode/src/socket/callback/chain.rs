@@ -59,7 +59,7 @@ impl Callback {
                 self.tell(caller, method, &|to, context| flushed(&locator, numbered, to, context))
                     .await
             }
-            Event::HeaderTip(_) | Event::BlockTip(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 

@@ -1,16 +1,17 @@
 //! Calls that the node makes on objects of its clients.
 //!
-//! `caller` is the thread that calls, `chain` and `settings` are what is said to whom.
+//! `caller` is the thread that calls, `chain`, `operator` and `settings` are what is said to whom.
 
 mod caller;
 pub(super) mod chain;
+mod operator;
 pub(super) mod settings;
 
 use std::cell::Cell;
 use std::rc::Rc;
 
-use bitcoin_grpc_contract::Inner;
 use bitcoin_grpc_contract::transfer::ContextWriter;
+use bitcoin_grpc_contract::{Inner, PROFILES, Profile};
 use capnp::any_pointer;
 use capnp::capability::Client;
 
@@ -70,6 +71,13 @@ impl Drop for Inside<'_> {
     }
 }
 
+/// The number of a method of a callback interface. Those interfaces were never renumbered: where a generation has another
+/// layout of one, its number is that of the others.
+fn ordinal(profile: &Profile, method: Inner) -> u16 {
+    let at = profile.inner(method).or_else(|| PROFILES.iter().find_map(|p| p.inner(method)));
+    at.map_or(0, |at| at.ordinal)
+}
+
 impl Callback {
     pub(super) fn new(connection: Rc<Connection>, client: Option<Client>) -> Self {
         Self { connection, client }
@@ -85,12 +93,9 @@ impl Callback {
     ) -> Result<T, Trouble> {
         let connection = &self.connection;
         let client = self.client.as_ref().ok_or(Trouble::Null)?;
-        let Some(at) = connection.shared.profile.inner(method) else {
-            let what = format!("this generation has no {method:?}");
-            return Err(Trouble::Raised(capnp::Error::unimplemented(what)));
-        };
+        let ordinal = ordinal(connection.shared.profile, method);
         let mut call: capnp::capability::Request<any_pointer::Owned, any_pointer::Owned> =
-            client.new_call(method.interface_id(), at.ordinal, None);
+            client.new_call(method.interface_id(), ordinal, None);
         let ends = caller.ends(connection);
         params(call.get(), &mut |context| ends.write(context))?;
         let inside = &connection.callbacks_inside;

@@ -1,10 +1,12 @@
 //! What clients subscribed to, and the handlers by which they end it.
 //!
-//! `registry` knows who listens to what, `queue` delivers what happened, `subscribe` are the methods that take a
+//! `registry` knows who listens to what, `queue` delivers what happened to chain and mempool, `signal` what the
+//! operator hears of, `subscribe` are the methods that take a
 //! callback.
 
 mod queue;
 mod registry;
+mod signal;
 mod subscribe;
 
 use std::rc::Rc;
@@ -15,6 +17,8 @@ use capnp::any_pointer;
 
 pub(super) use queue::ValidationQueue;
 pub(super) use registry::{Registration, Registry, Topic};
+pub(super) use signal::Signals;
+pub use signal::{Message, Signal};
 pub(super) use subscribe::given;
 
 use super::answer::Fault;

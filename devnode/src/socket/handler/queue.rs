@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Topic;
 use crate::events::{EVENT_CAPACITY, Event};
-use crate::socket::callback::{Caller, NodeThread};
+use crate::socket::callback::{Callback, Caller, NodeThread};
 use crate::socket::shared::Shared;
 
 /// A node connects no further block while more notifications than this wait (`validation.cpp`,
@@ -103,18 +104,12 @@ impl Shared {
         self.queue.drained().await;
     }
 
-    /// Takes what happened to the node. What nobody listens to is told by that.
-    pub(in crate::socket) fn queue_events(&self, events: Vec<Event>) {
-        let nobody = !self.handlers.has(Topic::Chain) && !self.queue.works.get();
-        for event in events {
-            if matches!(event, Event::HeaderTip(_) | Event::BlockTip(_)) {
-                continue;
-            }
-            self.queue.push(event);
-            if nobody {
-                self.queue.waiting.borrow_mut().pop_front();
-                self.queue.done();
-            }
+    /// Takes a change of chain or mempool. What nobody listens to is told by that.
+    pub(in crate::socket) fn queue_event(&self, event: Event) {
+        self.queue.push(event);
+        if !self.handlers.has(Topic::Chain) && !self.queue.works.get() {
+            self.queue.waiting.borrow_mut().pop_front();
+            self.queue.done();
         }
     }
 
@@ -145,9 +140,11 @@ impl Shared {
         let stopping = self.node().shutdown_requested();
         let thread = if stopping { NodeThread::Shutdown } else { NodeThread::Scheduler };
         let caller = Caller::Node(thread);
-        self.tell_all(Topic::Chain, &caller, async |callback| {
-            callback.notify(&caller, event).await
-        })
-        .await;
+        let telling = async |callback: &Callback| callback.notify(&caller, event).await;
+        let told = self.tell_all(Topic::Chain, &caller, telling, |callback, trouble| {
+            callback.connection.note(Err(trouble));
+            Ok::<_, Infallible>(())
+        });
+        let Ok(()) = told.await;
     }
 }

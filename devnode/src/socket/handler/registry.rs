@@ -17,6 +17,28 @@ pub(in crate::socket) const MAX_REGISTRATIONS: usize = 10_000;
 pub(in crate::socket) enum Topic {
     /// Changes of chain and mempool.
     Chain,
+    /// Steps of the start.
+    InitMessage,
+    /// Messages to the operator.
+    MessageBox,
+    /// Questions to the operator.
+    Question,
+    /// Progress of long work.
+    Progress,
+    /// The wallet loader was made.
+    InitWallet,
+    /// The number of peers.
+    Connections,
+    /// The network, switched on or off.
+    NetworkActive,
+    /// Warnings.
+    Alert,
+    /// Bans.
+    BannedList,
+    /// New tips.
+    BlockTip,
+    /// New best headers.
+    HeaderTip,
 }
 
 impl Topic {
@@ -24,6 +46,17 @@ impl Topic {
     fn destroy(self) -> Inner {
         match self {
             Self::Chain => Inner::ChainNotificationsDestroy,
+            Self::InitMessage => Inner::InitMessageCallbackDestroy,
+            Self::MessageBox => Inner::MessageBoxCallbackDestroy,
+            Self::Question => Inner::QuestionCallbackDestroy,
+            Self::Progress => Inner::ShowNodeProgressCallbackDestroy,
+            Self::InitWallet => Inner::InitWalletCallbackDestroy,
+            Self::Connections => Inner::NotifyNumConnectionsChangedCallbackDestroy,
+            Self::NetworkActive => Inner::NotifyNetworkActiveChangedCallbackDestroy,
+            Self::Alert => Inner::NotifyAlertChangedCallbackDestroy,
+            Self::BannedList => Inner::BannedListChangedCallbackDestroy,
+            Self::BlockTip => Inner::NotifyBlockTipCallbackDestroy,
+            Self::HeaderTip => Inner::NotifyHeaderTipCallbackDestroy,
         }
     }
 }
@@ -46,7 +79,7 @@ impl Registration {
         caller: &'a Caller,
         telling: impl Future<Output = Result<(), Trouble>>,
     ) -> Result<(), Trouble> {
-        if !self.connected.get() {
+        if !self.connected.get() || self.callback.connection.is_dead() {
             return Ok(());
         }
         self.busy.set(true);
@@ -109,8 +142,13 @@ impl Registry {
     }
 
     /// Whether anybody listens.
-    pub(in crate::socket) fn has(&self, topic: Topic) -> bool {
+    pub(super) fn has(&self, topic: Topic) -> bool {
         self.after(topic, 0).is_some()
+    }
+
+    /// Whether anybody listens to anything but changes of chain and mempool.
+    pub(super) fn has_operator(&self) -> bool {
+        self.list.borrow().iter().any(|known| known.topic != Topic::Chain)
     }
 
     fn remove(&self, number: u64) {
@@ -130,18 +168,21 @@ impl Registry {
 
 impl Shared {
     /// Tells everybody who listens to a topic, one after the other, in the order in which they subscribed. Whoever
-    /// subscribes meanwhile is told too.
-    pub(super) async fn tell_all(
+    /// subscribes meanwhile is told too. What to do about trouble is for the caller to say; after an error nobody else
+    /// is told.
+    pub(super) async fn tell_all<E>(
         &self,
         topic: Topic,
         caller: &Caller,
         telling: impl AsyncFn(&Callback) -> Result<(), Trouble>,
-    ) {
+        trouble: impl Fn(&Callback, Trouble) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut last = 0;
         while let Some(next) = self.handlers.after(topic, last) {
             last = next.number;
             let told = next.tell(caller, telling(&next.callback)).await;
-            next.callback.connection.note(told);
+            told.or_else(|error| trouble(&next.callback, error))?;
         }
+        Ok(())
     }
 }

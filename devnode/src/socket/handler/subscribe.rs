@@ -26,6 +26,25 @@ fn place(method: Method) -> Option<Place> {
     Some(match method {
         Method::ChainHandleNotifications | Method::ChainRequestMempoolTransactions => Place::Second,
         Method::ChainUpdateRwSetting => Place::Third,
+        method if operators_topic(method).is_some() => Place::Second,
+        _ => return None,
+    })
+}
+
+/// What a handler of `Node` is about.
+fn operators_topic(method: Method) -> Option<Topic> {
+    Some(match method {
+        Method::NodeHandleInitMessage => Topic::InitMessage,
+        Method::NodeHandleMessageBox => Topic::MessageBox,
+        Method::NodeHandleQuestion => Topic::Question,
+        Method::NodeHandleShowProgress => Topic::Progress,
+        Method::NodeHandleInitWallet => Topic::InitWallet,
+        Method::NodeHandleNotifyNumConnectionsChanged => Topic::Connections,
+        Method::NodeHandleNotifyNetworkActiveChanged => Topic::NetworkActive,
+        Method::NodeHandleNotifyAlertChanged => Topic::Alert,
+        Method::NodeHandleBannedListChanged => Topic::BannedList,
+        Method::NodeHandleNotifyBlockTip => Topic::BlockTip,
+        Method::NodeHandleNotifyHeaderTip => Topic::HeaderTip,
         _ => return None,
     })
 }
@@ -83,7 +102,13 @@ impl Connection {
                 out.init_as::<chain::update_rw_setting_results::Builder<'_>>().set_result(updated);
                 Ok(())
             }
-            _ => Err(Fault::Unimplemented),
+            request => {
+                let topic = operators_topic(request.method()).ok_or(Fault::Unimplemented)?;
+                let registration = self.register(topic, callback)?;
+                self.shared.start_signalling();
+                return_handler(registration, self, out);
+                Ok(())
+            }
         }
     }
 

@@ -230,17 +230,36 @@ impl std::fmt::Debug for Answered {
 
 /// A node of a generation with the chain and the mempool of the recordings.
 pub(crate) fn recorded_node(profile: &str) -> Node {
-    let golden = |path: &str| {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
-        folder.join("pr29409-2025-05").join(path)
-    };
-    let generation = Generation::of_profile(profile).expect("a generation");
-    let words = ["-blockfilterindex=1", "-mocktime=1700080407"];
-    let settings = Settings::from_command_line(words);
-    let mut node = Node::new(NodeOptions::from_settings(generation, settings));
-    node.load(&golden("blocks.jsonl"), Some(&golden("mempool.jsonl"))).expect("the recorded chain");
-    node.take_events();
+    let mut node = empty_node(profile, &["-blockfilterindex=1", "-mocktime=1700080407"]);
+    let chain = chain_of(profile);
+    let (blocks, mempool) = (golden(chain, "blocks.jsonl"), golden(chain, "mempool.jsonl"));
+    node.load(&blocks, Some(&mempool)).expect("the recorded chain");
     node
+}
+
+/// The same after the recorder had made wallets and three blocks.
+pub(crate) fn node_after_wallets(profile: &str) -> Node {
+    let mut node = empty_node(profile, &["-blockfilterindex=1", "-mocktime=1700082207"]);
+    node.load(&golden(chain_of(profile), "blocks.jsonl"), None).expect("the recorded chain");
+    let own = |file| golden(profile, file);
+    node.load(&own("blocks-wallet.jsonl"), Some(&own("mempool-wallet.jsonl")))
+        .expect("more blocks");
+    node
+}
+
+fn empty_node(profile: &str, words: &[&str]) -> Node {
+    let generation = Generation::of_profile(profile).expect("a generation");
+    let settings = Settings::from_command_line(words.iter().copied());
+    Node::new(NodeOptions::from_settings(generation, settings))
+}
+
+/// The folder with the chain of a generation: most recordings began with the same.
+fn chain_of(profile: &str) -> &str {
+    if profile == "pr10102-2024-07" { profile } else { "pr29409-2025-05" }
+}
+
+fn golden(folder: &str, file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(folder).join(file)
 }
 
 /// A shared cell, for what a callback does.

@@ -10,3 +10,5 @@ mod json;
 mod methods;
 mod newest;
 mod run;
+
+pub(crate) use run::same;
