@@ -3,10 +3,13 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{Interest, Ready};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::call::Caller;
@@ -138,18 +141,60 @@ pub(super) enum Connection {
     Unix(UnixStream),
 }
 
+/// What every client's side of HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 impl Connection {
-    /// Waits until the client has sent something.
-    pub(super) async fn first_byte(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.readable().await,
-            Self::Unix(stream) => stream.readable().await,
+    /// Waits until the client has said that it speaks HTTP/2, or something else. It is not taken
+    /// from the connection.
+    pub(super) async fn preface(&self) -> io::Result<()> {
+        loop {
+            let ready = self.readable().await?;
+            match self.look() {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                // The rest will never come.
+                Err(_) if ready.is_read_closed() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(_) => {}
+                Ok(()) => return Ok(()),
+            }
         }
+    }
+
+    async fn readable(&self) -> io::Result<Ready> {
+        match self {
+            Self::Tcp(stream) => stream.ready(Interest::READABLE).await,
+            Self::Unix(stream) => stream.ready(Interest::READABLE).await,
+        }
+    }
+
+    /// Looks at what has come; `WouldBlock` lets the event loop tell of more.
+    fn look(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.try_io(Interest::READABLE, || decided(stream.as_fd())),
+            Self::Unix(stream) => stream.try_io(Interest::READABLE, || decided(stream.as_fd())),
+        }
+    }
+}
+
+/// Whether the preface has come, or something that is none. `WouldBlock` if that is still open.
+fn decided(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let mut seen = [0; PREFACE.len()];
+    let (length, _) = recv(socket, &mut seen[..], RecvFlags::PEEK)?;
+    match length {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        length if length < PREFACE.len() && PREFACE.starts_with(&seen[..length]) => {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        _ => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     #[test]
@@ -184,5 +229,51 @@ mod tests {
         assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
         drop(listener);
         assert!(!directory.path().join("s").exists());
+    }
+
+    /// Both kinds of connection, with their clients.
+    async fn connections() -> Vec<(Connection, Box<dyn tokio::io::AsyncWrite + Unpin>)> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        vec![
+            (Connection::Unix(ours), Box::new(theirs)),
+            (Connection::Tcp(stream), Box::new(client)),
+        ]
+    }
+
+    #[tokio::test]
+    async fn a_preface_is_waited_for_byte_by_byte_and_left_where_it_is() {
+        for (connection, mut client) in connections().await {
+            let mut whole = std::pin::pin!(connection.preface());
+            for byte in PREFACE {
+                assert!(futures_util::poll!(&mut whole).is_pending());
+                client.write_all(&[*byte]).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            whole.await.unwrap();
+            connection.preface().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_preface_is_known_at_once() {
+        for (connection, mut client) in connections().await {
+            client.write_all(b"PRI or GET").await.unwrap();
+            connection.preface().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_leaves_after_one_byte_is_not_waited_for() {
+        for (connection, mut client) in connections().await {
+            client.write_all(&PREFACE[..1]).await.unwrap();
+            drop(client);
+            assert_eq!(
+                connection.preface().await.unwrap_err().kind(),
+                io::ErrorKind::UnexpectedEof
+            );
+        }
     }
 }

@@ -13,6 +13,8 @@ use super::listen::{Address, Incoming, Listener};
 use super::worker::{self, Shared, Starter, Worker};
 use crate::backend::NodeState;
 use crate::frontend::grpc::health::Health;
+use crate::frontend::grpc::limits::MAX_RECEIVED;
+use crate::frontend::grpc::receive::Room;
 use crate::frontend::grpc::reflection::Reflection;
 
 /// Pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
@@ -87,6 +89,7 @@ impl Server {
             starter,
             health: health.service(),
             reflection: Reflection::new()?,
+            room: Room::new(MAX_RECEIVED),
             keepalive: config.keepalive,
             drain_limit: config.drain,
             drain: draining,

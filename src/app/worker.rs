@@ -16,7 +16,8 @@ use super::listen::{Connection, Incoming};
 use crate::backend::NodeState;
 use crate::call::Caller;
 use crate::frontend::grpc::health::HealthService;
-use crate::frontend::grpc::limits::FIRST_BYTE;
+use crate::frontend::grpc::limits::HANDSHAKE;
+use crate::frontend::grpc::receive::Room;
 use crate::frontend::grpc::reflection::Reflection;
 use crate::frontend::grpc::{self, Grpc};
 use crate::stack::Stack;
@@ -58,6 +59,8 @@ pub(super) struct Shared {
     pub(super) starter: Starter,
     pub(super) health: HealthService,
     pub(super) reflection: Reflection,
+    /// For requests that are being received.
+    pub(super) room: Room,
     /// How often silent connections are pinged.
     pub(super) keepalive: Duration,
     /// How long calls may go on once `drain` is true.
@@ -105,7 +108,8 @@ async fn work(
 ) {
     let backend = (shared.starter)();
     let _ = started.send(backend.state);
-    let grpc = Grpc::new(backend.stack, shared.health.clone(), shared.reflection.clone());
+    let (health, reflection) = (shared.health.clone(), shared.reflection.clone());
+    let grpc = Grpc::new(backend.stack, health, reflection, shared.room.clone());
     let mut clients = JoinSet::new();
     take_clients(&shared, &grpc, &mut dealt, &mut clients).await;
     finish(clients, backend.stop, shared.drain_limit).await;
@@ -157,7 +161,7 @@ async fn serve_here(
 ) {
     // Who says nothing must not hold up the end, either.
     let heard = tokio::select! {
-        heard = timeout(FIRST_BYTE, client.first_byte()) => matches!(heard, Ok(Ok(()))),
+        heard = timeout(HANDSHAKE, client.preface()) => matches!(heard, Ok(Ok(()))),
         _ = drain.wait_for(|drain| *drain) => false,
     };
     if !heard {

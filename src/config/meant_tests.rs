@@ -148,8 +148,10 @@ fn the_help_tells_the_defaults_that_hold() {
             continue;
         };
         let default = rest.trim_end_matches(']');
-        // These two are told in words.
-        if ["datadir", "in-flight-blocking"].contains(&option.name) {
+        // These are told in words.
+        if ["datadir", "in-flight-blocking", "profile", "socket", "mock-time"]
+            .contains(&option.name)
+        {
             continue;
         }
         let typed = mean(&[(option.name, default)]);

@@ -6,6 +6,7 @@ mod harness;
 mod health;
 mod load;
 mod raw;
+mod receive;
 mod reflection;
 mod requests;
 mod rights;

@@ -147,6 +147,14 @@ fn requests(glue: &Glue<'_>, out: &mut String) {
         let _ =
             writeln!(out, "            Self::{0}{1}(_) => Method::{0}{1},", service.name, rpc.name);
     }
+    out.push_str("        }\n    }\n\n    /// Bytes that it takes in the contract's encoding.\n    #[must_use]\n    pub fn size(&self) -> usize {\n        match self {\n");
+    for (service, rpc) in rpcs(glue) {
+        let _ = writeln!(
+            out,
+            "            Self::{}{}(m) => prost::Message::encoded_len(m),",
+            service.name, rpc.name
+        );
+    }
     out.push_str("        }\n    }\n}\n\n/// The reply to a call of any unary method.\n#[derive(Debug, Clone, PartialEq)]\n#[allow(clippy::large_enum_variant, reason = \"replies are moved once or twice; a box would cost more\")]\npub enum Reply {\n");
     for (service, rpc) in rpcs(glue).filter(|(_, r)| r.form == Form::Unary) {
         let _ = writeln!(

@@ -91,6 +91,8 @@ fn complete(response: Response<Body>, path: &str) -> Response<Body> {
 fn replaced(response: Response<Body>, status: &Status, path: &str) -> Response<Body> {
     let fault = match status.code() {
         Code::OutOfRange => RequestFault::TooLarge,
+        Code::ResourceExhausted => RequestFault::NoRoom,
+        Code::DeadlineExceeded => RequestFault::TooSlow,
         Code::Unimplemented if status.message().is_empty() => return unknown_method(path),
         Code::Unimplemented => RequestFault::Compressed,
         _ => RequestFault::Malformed,
@@ -153,6 +155,8 @@ mod tests {
             (Status::unimplemented("Content is compressed"), "ENCODING_NOT_SUPPORTED"),
             (Status::unimplemented(""), "METHOD_UNKNOWN"),
             (Status::internal("failed to decode"), "MESSAGE_MALFORMED"),
+            (Status::resource_exhausted("no room"), "TOO_MANY_BYTES"),
+            (Status::deadline_exceeded("slow"), "MESSAGE_TOO_SLOW"),
         ];
         for (status, reason) in cases {
             let response = complete(trailers_only(status), "/a.B/C");

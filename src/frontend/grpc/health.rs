@@ -14,6 +14,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::HealthReporter;
 
 use super::contract::{Contract, HttpAnswer};
+use super::receive::Received;
 use crate::backend::NodeState;
 
 /// Name of the health service.
@@ -29,7 +30,7 @@ pub struct HealthService {
 }
 
 impl HealthService {
-    pub(super) fn call(&self, request: Request<Incoming>) -> HttpAnswer {
+    pub(super) fn call(&self, request: Request<Received<Incoming>>) -> HttpAnswer {
         tonic::codegen::Service::call(&mut self.server.clone(), request)
     }
 }

@@ -34,8 +34,17 @@ pub const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a ping may go unanswered.
 pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long a new connection may stay silent before its first byte.
-pub const FIRST_BYTE: Duration = Duration::from_secs(10);
+/// How long a new connection may take to say that it speaks HTTP/2, in 24 bytes. Until then no ping
+/// can tell whether anybody is there.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Bytes of requests that all connections together may have handed in without an answer yet:
+/// sixteen of the largest, or hundreds of thousands of the usual ones. Each is held about three
+/// times on its way to the node (as received, as a message, as written for the node).
+pub const MAX_RECEIVED: usize = 16 * MAX_REQUEST;
+
+/// How long one request may take to arrive. The largest needs 70 kB/s for that.
+pub const RECEIVE: Duration = Duration::from_secs(60);
 
 /// Longest message of a status, in bytes. Statuses travel in headers, which clients bound.
 pub const MAX_STATUS_MESSAGE: usize = 1024;

@@ -1,12 +1,13 @@
 //! gRPC over HTTP/2, in the order a request meets it: a [`connection`] takes streams off the wire
-//! and hands each to its service; the [`contract`] decodes it and makes the call; [`status`] tells
-//! a fault in gRPC's words. [`health`] and [`reflection`] stand beside.
+//! and hands each to its service; [`receive`] bounds what of it is held; the [`contract`] decodes it
+//! and makes the call; [`status`] tells a fault in gRPC's words. [`health`] and [`reflection`] stand beside.
 
 pub mod connection;
 pub mod contract;
 mod edge;
 pub mod health;
 pub mod limits;
+pub mod receive;
 pub mod reflection;
 mod service;
 pub mod status;

@@ -14,6 +14,7 @@ use tower::Service;
 use tower::util::BoxCloneSyncService;
 
 use super::contract::HttpAnswer;
+use super::receive::Received;
 
 /// The contract's files and what they import, encoded as a `FileDescriptorSet`, comments included.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
@@ -67,10 +68,12 @@ fn builder() -> Builder<'static> {
 
 /// One version's service, whose type tonic-reflection does not name.
 #[derive(Clone)]
-pub(super) struct Version(BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>);
+pub(super) struct Version(
+    BoxCloneSyncService<Request<Received<Incoming>>, Response<Body>, Infallible>,
+);
 
 impl Version {
-    pub(super) fn call(&self, request: Request<Incoming>) -> HttpAnswer {
+    pub(super) fn call(&self, request: Request<Received<Incoming>>) -> HttpAnswer {
         // tonic's servers are always ready.
         self.0.clone().call(request)
     }
@@ -78,8 +81,12 @@ impl Version {
 
 fn version<S>(service: S) -> (&'static str, Version)
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
-        + NamedService
+    S: Service<
+            Request<Received<Incoming>>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future: Send,
+        > + NamedService
         + Clone
         + Send
         + Sync

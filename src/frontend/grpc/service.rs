@@ -15,6 +15,7 @@ use tonic::body::Body;
 use super::contract::{Contract, Frontend, HttpAnswer};
 use super::edge::{self, Completed};
 use super::health::{self, HealthService};
+use super::receive::{Held, Received, Room};
 use super::reflection::Reflection;
 use crate::call::Caller;
 use crate::stack::Stack;
@@ -25,13 +26,20 @@ pub struct Grpc {
     stack: Stack,
     health: HealthService,
     reflection: Reflection,
+    room: Room,
 }
 
 impl Grpc {
-    /// Serves calls from `stack`, and health and reflection beside.
+    /// Serves calls from `stack`, and health and reflection beside. Requests are received as long
+    /// as there is `room`.
     #[must_use]
-    pub const fn new(stack: Stack, health: HealthService, reflection: Reflection) -> Self {
-        Self { stack, health, reflection }
+    pub const fn new(
+        stack: Stack,
+        health: HealthService,
+        reflection: Reflection,
+        room: Room,
+    ) -> Self {
+        Self { stack, health, reflection, room }
     }
 
     /// The same for one client.
@@ -54,7 +62,17 @@ pub(super) struct Client {
 }
 
 impl Client {
-    fn beside(&self, request: Request<Incoming>) -> ClientAnswer {
+    fn answer(&self, request: Request<Received<Incoming>>) -> ClientAnswer {
+        // Shares the path's bytes with the request, which its service consumes.
+        let path = request.uri().path_and_query().cloned();
+        let name = path.as_ref().map_or("", |path| edge::service_name(path.path()));
+        match self.contract.call(name, request) {
+            Ok(answer) => ClientAnswer::Contract { answer: Completed::new(answer, path) },
+            Err(request) => self.beside(request),
+        }
+    }
+
+    fn beside(&self, request: Request<Received<Incoming>>) -> ClientAnswer {
         let path = request.uri().path();
         let answer = match edge::service_name(path) {
             health::NAME => self.grpc.health.call(request),
@@ -70,19 +88,32 @@ impl Client {
 impl hyper::service::Service<Request<Incoming>> for Client {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = ClientAnswer;
+    type Future = Answering;
 
-    fn call(&self, request: Request<Incoming>) -> ClientAnswer {
-        if let Some(code) = edge::not_grpc(&request) {
-            return ClientAnswer::at_once(edge::http_status(code));
-        }
-        // Shares the path's bytes with the request, which its service consumes.
-        let path = request.uri().path_and_query().cloned();
-        let name = path.as_ref().map_or("", |path| edge::service_name(path.path()));
-        match self.contract.call(name, request) {
-            Ok(answer) => ClientAnswer::Contract { answer: Completed::new(answer, path) },
-            Err(request) => self.beside(request),
-        }
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let held = Held::new(&self.grpc.room);
+        let answer = match edge::not_grpc(&request) {
+            Some(code) => ClientAnswer::at_once(edge::http_status(code)),
+            None => self.answer(request.map(|body| Received::new(body, &held))),
+        };
+        Answering { answer, _held: held }
+    }
+}
+
+pin_project! {
+    /// A request that is being answered.
+    pub(super) struct Answering {
+        #[pin]
+        answer: ClientAnswer,
+        _held: Arc<Held>,
+    }
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().answer.poll(cx)
     }
 }
 

@@ -20,6 +20,9 @@ const NODE_RETRY: Duration = Duration::from_secs(1);
 /// When to try again if this program is ending: a restart takes about as long.
 const RESTART_RETRY: Duration = Duration::from_secs(1);
 
+/// When to try again if too many bytes are being received: a large request takes about as long.
+const ROOM_RETRY: Duration = Duration::from_millis(100);
+
 /// The status that tells a client of an error.
 #[must_use]
 pub fn status(error: &CallError, method: Method) -> Status {
@@ -130,12 +133,22 @@ pub enum RequestFault {
     Compressed,
     /// The message is not the protobuf it should be.
     Malformed,
+    /// Too many bytes of requests are held already.
+    NoRoom,
+    /// The message did not arrive in time.
+    TooSlow,
 }
 
 impl RequestFault {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::UnknownMethod, Self::TooLarge, Self::Compressed, Self::Malformed];
+    pub const ALL: [Self; 6] = [
+        Self::UnknownMethod,
+        Self::TooLarge,
+        Self::Compressed,
+        Self::Malformed,
+        Self::NoRoom,
+        Self::TooSlow,
+    ];
 
     /// The reason's name in `google.rpc.ErrorInfo`.
     #[must_use]
@@ -145,6 +158,8 @@ impl RequestFault {
             Self::TooLarge => "MESSAGE_TOO_LARGE",
             Self::Compressed => "ENCODING_NOT_SUPPORTED",
             Self::Malformed => "MESSAGE_MALFORMED",
+            Self::NoRoom => "TOO_MANY_BYTES",
+            Self::TooSlow => "MESSAGE_TOO_SLOW",
         }
     }
 
@@ -153,7 +168,8 @@ impl RequestFault {
     pub const fn code(self) -> Code {
         match self {
             Self::UnknownMethod | Self::Compressed => Code::Unimplemented,
-            Self::TooLarge => Code::ResourceExhausted,
+            Self::TooLarge | Self::NoRoom => Code::ResourceExhausted,
+            Self::TooSlow => Code::DeadlineExceeded,
             Self::Malformed => Code::InvalidArgument,
         }
     }
@@ -163,6 +179,9 @@ impl RequestFault {
     pub fn status(self, path: &str, detail: &str) -> Status {
         let mut details = ErrorDetails::new();
         details.set_error_info(self.reason(), DOMAIN, method_metadata(path));
+        if self == Self::NoRoom {
+            details.set_retry_info(Some(ROOM_RETRY));
+        }
         Status::with_error_details(self.code(), shortened(detail.to_owned()), details)
     }
 }

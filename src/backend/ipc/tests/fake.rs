@@ -85,6 +85,13 @@ impl Fake {
         self.calls.borrow().iter().filter(|called| **called == method).count()
     }
 
+    /// Waits until a method was called, however busy the machine is.
+    pub(super) async fn called(&self, method: Method) {
+        while self.count(method) == 0 {
+            super::settle().await;
+        }
+    }
+
     async fn serve(self: Rc<Self>, stream: UnixStream) {
         let (read, write) = stream.into_split();
         let options = capnp::message::ReaderOptions::new();
