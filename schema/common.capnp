@@ -5,8 +5,9 @@
 using G = import "/grpc.capnp";
 
 enum FeeReason $G.wireEnum {
-  # Where a feerate comes from. Nodes of 2025 and earlier have one more value at 6 (the -paytxfee setting),
-  # which moves fallback and required to 7 and 8; fee estimates of the Chain service never use these.
+  # Where a feerate comes from. The numbers are the node's own. Nodes of 2025 and earlier have one more value at
+  # 6 (set by the caller or by -paytxfee; newer nodes say none), which moves fallback and required to 7 and 8.
+  # Only the wallet uses these three: the reasons of Chain's estimates mean the same on every node.
 
   none @0;
   # No estimate.

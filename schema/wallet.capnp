@@ -556,7 +556,8 @@ interface Wallet @0xc5f5ca46c6495fcf $G.access(wallet) $G.service("named") {
     context :Context,
     txin :Data $G.content(txIn) $G.required $G.doc("Input to look at; only its outpoint counts.")
   ) -> (
-    result :Bool $G.name("is_mine") $G.doc("False for unknown outputs.")
+    result :Bool $G.name("is_mine")
+      $G.doc("False for unknown outputs. The branch of July 2024 counts coins that are only watched, too.")
   ) $G.idempotent;
   # Whether an input spends a coin of the wallet.
 
@@ -564,7 +565,8 @@ interface Wallet @0xc5f5ca46c6495fcf $G.access(wallet) $G.service("named") {
     context :Context,
     txout :Data $G.content(txOut) $G.required $G.doc("Output to look at.")
   ) -> (
-    result :Bool $G.name("is_mine") $G.doc("By its script alone.")
+    result :Bool $G.name("is_mine")
+      $G.doc("By its script alone. The branch of July 2024 counts scripts that are only watched, too.")
   ) $G.idempotent;
   # Whether an output pays to the wallet.
 
@@ -912,7 +914,7 @@ struct WalletAddress @0xfb0e71648708372b {
   dest @0 :TxDestination $G.name("destination");
   # Its address.
   isMine @1 :Bool;
-  # Whether the address belongs to the wallet.
+  # Whether the address belongs to the wallet; on the branch of July 2024 also if it is only watched.
   name @2 :Text $G.name("label");
   # Label; may be empty.
   purpose @3 :Int32 $G.enumeration("AddressPurpose");
@@ -946,15 +948,17 @@ struct WalletTx @0x86892aeaef975f87 {
   tx @0 :Data $G.content(transaction) $G.nullable;
   # Network serialization with witness; absent when the wallet does not know the transaction.
   txinIsMine @1 :List(Bool) $G.name("input_is_mine");
-  # For each input, whether it spends a coin of the wallet.
+  # For each input, whether it spends a coin of the wallet; on the branch of July 2024 also one that is only
+  # watched.
   txoutIsMine @2 :List(Bool) $G.name("output_is_mine");
-  # For each output, whether it pays to the wallet.
+  # For each output, whether it pays to the wallet; on the branch of July 2024 also if it is only watched.
   txoutIsChange @3 :List(Bool) $G.name("output_is_change");
   # For each output, whether the wallet takes it for change.
   txoutAddress @4 :List(TxDestination) $G.name("output_destinations");
   # For each output, its address; none for scripts without one.
   txoutAddressIsMine @5 :List(Bool) $G.name("output_destination_is_mine");
-  # For each output, whether that address belongs to the wallet.
+  # For each output, whether that address belongs to the wallet; on the branch of July 2024 also if it is only
+  # watched.
   credit @6 :Int64 $G.name("credit_sat");
   # Satoshi that it gives to the wallet; 0 for immature coinbases.
   debit @7 :Int64 $G.name("debit_sat");
