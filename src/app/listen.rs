@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,8 +102,12 @@ fn caller(ip: IpAddr) -> Caller {
     if ip.is_loopback() { Caller::Local } else { Caller::Remote(Arc::from(ip.to_string())) }
 }
 
-/// A socket's file that nobody listens on any more would keep us from listening.
+/// A socket's file that nobody listens on any more would keep us from listening. Connecting to what
+/// is no socket at all is refused by the same error, and that is somebody's file.
 fn remove_abandoned(path: &Path) {
+    if !std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        return;
+    }
     let connected = std::os::unix::net::UnixStream::connect(path);
     if connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
         let _ = std::fs::remove_file(path);
@@ -275,5 +279,15 @@ mod tests {
                 io::ErrorKind::UnexpectedEof
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("wallet.dat");
+        std::fs::write(&path, "precious").unwrap();
+        let error = Listener::bind(&Address::Unix(path.clone())).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
     }
 }
