@@ -233,8 +233,14 @@ fn positive(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "is not a number of 1 or more".to_owned())
 }
 
+/// Longest time that can be set. The clock cannot be set centuries ahead, which would be a panic in
+/// every call; nothing here waits for a tenth of this.
+const LONGEST_TIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 pub(super) fn any_time(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "is no time such as 500ms, 30s or 15m".to_owned())
+    let time = humantime::parse_duration(text)
+        .map_err(|_| "is no time such as 500ms, 30s or 15m".to_owned())?;
+    if time > LONGEST_TIME { Err("is longer than a year".to_owned()) } else { Ok(time) }
 }
 
 fn some_time(text: &str) -> Result<Duration, String> {

@@ -134,9 +134,20 @@ fn a_default_longer_than_the_maximum_is_a_fault() {
 }
 
 #[test]
+fn a_time_that_no_clock_can_be_set_to_is_a_fault() {
+    for name in ["drain", "keepalive", "deadline-max", "interval", "reorg-every"] {
+        let refused = faults(&[(name, "500000000000years")]);
+        assert!(refused.iter().any(|f| f.contains("longer than a year")), "{name}: {refused:?}");
+        assert!(mean(&[(name, "1year")]).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn generations_are_known_by_name() {
     assert_eq!(mean(&[("profile", "core-32")]).unwrap().node.profile.unwrap().name, "core-32");
-    assert!(faults(&[("profile", "core-99")])[0].contains("core-32"));
+    // The proxy and the embedded node read it both, and it is told once.
+    let refused = faults(&[("profile", "core-99")]);
+    assert!(refused.len() == 1 && refused[0].contains("core-32"), "{refused:?}");
 }
 
 #[test]

@@ -61,6 +61,10 @@ impl<'a> Reader<'a> {
     fn fault_of(&mut self, name: &str, given: &Given, problem: impl Display) {
         let place =
             option(name).map_or_else(|| name.to_owned(), |option| given.source.name_of(option));
-        self.faults.push(Fault::new(place, problem.to_string()));
+        let fault = Fault::new(place, problem.to_string());
+        // What two parts of the configuration read is told once.
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 }
