@@ -22,6 +22,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 PACKAGE = "bitcoin.ipc.v1."
 TIMEOUT_S = 15
 
+# How the proxy refuses what would end a node. Any other answer means that the node was asked.
+REFUSALS = {"INVALID_ARGUMENT", "OUT_OF_RANGE", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
+
 
 class Proxy:
     """Calls methods by name, through reflection."""
@@ -372,6 +375,12 @@ def outcome(error):
     return code, error.details()
 
 
+def is_not_in_node(error):
+    """The node has no such method, as the proxy says it; other reasons have the same code."""
+    details = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
+    return error.code() == grpc.StatusCode.UNIMPLEMENTED and b"METHOD_NOT_IN_NODE" in details
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--addr", default="127.0.0.1:50051")
@@ -380,6 +389,8 @@ def main():
     arguments.add_argument("--json", help="where to write what was seen, for table.py")
     arguments.add_argument("--stop", action="store_true", help="stop the node at the end, through the proxy")
     given = arguments.parse_args()
+    if given.stop and given.node_pid is None:
+        arguments.error("--stop needs --node-pid, to see whether the node stops")
     proxy, cli = Proxy(given.addr), Cli(given.cli)
     facts = Facts(cli)
     rows, wrong = {}, []
@@ -388,8 +399,9 @@ def main():
             reply = proxy.call(name, **fields)
         except grpc.RpcError as error:
             code, why = outcome(error)
-            rows[name] = f"{code}: {why}" if code != "UNIMPLEMENTED" else "not in the node"
-            if code != "UNIMPLEMENTED":
+            absent = is_not_in_node(error)
+            rows[name] = "not in the node" if absent else f"{code}: {why}"
+            if not absent:
                 wrong.append((name, code, why))
             continue
         if check is None:
@@ -410,11 +422,13 @@ def main():
             sent[(name, what)] = "OK"
         except grpc.RpcError as error:
             sent[(name, what)] = outcome(error)[0]
-        if not still_answers(proxy):
+        if not still_answers(proxy) or not alive(given.node_pid):
             print(f"the node died of {name}: {what}: {sent[(name, what)]}")
             return 1
-    for entry in wrong:
-        print("WRONG", *entry)
+        if sent[(name, what)] not in REFUSALS:
+            wrong.append((name, what, sent[(name, what)]))
+    if not any(row.startswith("answered, agrees") for row in rows.values()):
+        wrong.append(("nothing", "was answered and compared", ""))
     counts = {}
     for row in rows.values():
         counts[row.split(":")[0]] = counts.get(row.split(":")[0], 0) + 1
@@ -422,13 +436,18 @@ def main():
     codes = {}
     for code in sent.values():
         codes[code] = codes.get(code, 0) + 1
-    print("deadly inputs:", len(sent), codes, "node alive:", alive(given.node_pid))
+    print("deadly inputs:", len(sent), codes, "the node still answers")
     if given.stop and rows.get("Node.GetExitStatus", "").startswith("answered"):
         proxy.call("Node.StartShutdown")
-        rows["Node.StartShutdown"] = "answered, the node stopped" if gone(given.node_pid) else "the node did not stop"
+        stopped = gone(given.node_pid)
+        rows["Node.StartShutdown"] = "answered, the node stopped" if stopped else "the node did not stop"
+        if not stopped:
+            wrong.append(("Node.StartShutdown", "the node did not stop", ""))
     if given.json:
         with open(given.json, "w", encoding="utf-8") as out:
             json.dump({"rows": rows, "deadly": {f"{n}: {w}": c for (n, w), c in sent.items()}}, out, indent=1)
+    for entry in wrong:
+        print("WRONG", *entry)
     return 1 if wrong else 0
 
 
