@@ -1,5 +1,6 @@
 //! One connection: the stream, the RPC system on it, and the exchange of thread maps.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use bitcoin_grpc_contract::wire::init_capnp::init;
@@ -8,7 +9,7 @@ use capnp::capability::{Client, FromClientHook};
 use capnp::message::ReaderOptions;
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::{Disconnector, RpcSystem, new_client, twoparty};
-use futures_util::io::{BufReader, BufWriter};
+use futures_util::io::BufReader;
 use tokio::sync::watch;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
@@ -16,6 +17,7 @@ use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connector::Connector;
+use super::outbox::Outbox;
 use super::threads::Threads;
 
 /// Words (of 8 bytes) that one reply may hold: 256 MiB. A larger one ends the connection, so every
@@ -28,9 +30,6 @@ const REPLY_NESTING: i32 = 96;
 
 /// Bytes read ahead. Small replies arrive several at once; big ones are read past the buffer.
 const READ_BUFFER: usize = 16 * 1024;
-
-/// Bytes collected before a write. The messages of one call are a few hundred bytes.
-const WRITE_BUFFER: usize = 16 * 1024;
 
 /// How long each step of a clean end may take before it is cut short.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -51,9 +50,13 @@ pub(super) struct Connection {
     /// The node's bootstrap object, an `Init`.
     pub(super) init: Client,
     threads: thread_map::Client,
+    /// Every thread that was made. One that is released before the node's system has begun to run
+    /// it ends the node, which locks a mutex that is gone by then; so none is released early.
+    made: RefCell<Vec<thread::Client>>,
     disconnector: Disconnector<Side>,
     /// Ends with this value, so that no connection outlives its owner.
     system: AbortOnDropHandle<capnp::Result<()>>,
+    outbox: Outbox,
     lost: watch::Receiver<bool>,
 }
 
@@ -64,7 +67,7 @@ impl Connection {
             .connect()
             .await
             .map_err(|error| OpenError::Stream(connector.to_string(), error))?;
-        let (system, init) = start(stream);
+        let (system, init, outbox) = start(stream);
         let disconnector = system.get_disconnector();
         let (gone, lost) = watch::channel(false);
         let system = AbortOnDropHandle::new(spawn_local(async move {
@@ -75,14 +78,17 @@ impl Connection {
         let threads = construct(&init)
             .await
             .map_err(|error| OpenError::Handshake(connector.to_string(), error))?;
-        Ok(Self { init: init.cast_to(), threads, disconnector, system, lost })
+        let (init, made) = (init.cast_to(), RefCell::default());
+        Ok(Self { init, threads, made, disconnector, system, outbox, lost })
     }
 
     /// Has the node make a thread for our calls.
     pub(super) async fn make_thread(&self, name: &str) -> capnp::Result<thread::Client> {
         let mut request = self.threads.make_thread_request();
         request.get().set_name(name);
-        request.send().promise.await?.get()?.get_result()
+        let thread = request.send().promise.await?.get()?.get_result()?;
+        self.made.borrow_mut().push(thread.clone());
+        Ok(thread)
     }
 
     /// Completes when the connection is lost.
@@ -93,29 +99,31 @@ impl Connection {
 
     /// Ends the connection: objects are released, the farewell is written, then the socket is closed.
     pub(super) async fn close(self) {
-        let Self { init, threads, disconnector, mut system, .. } = self;
-        drop((init, threads));
+        let Self { init, threads, made, disconnector, mut system, outbox, .. } = self;
+        drop((init, threads, made));
         // One turn for the release messages to be queued before the end.
         tokio::task::yield_now().await;
         let _ = timeout(CLOSE_LIMIT, disconnector).await;
-        // The disconnector completes before everything is flushed; the system's task does not.
+        // The disconnector completes before everything is written: first the system's task has to end.
         let _ = timeout(CLOSE_LIMIT, &mut system).await;
+        let _ = timeout(CLOSE_LIMIT, outbox.emptied()).await;
     }
 }
 
-fn start(stream: tokio::net::UnixStream) -> (RpcSystem<Side>, init::Client) {
+fn start(stream: tokio::net::UnixStream) -> (RpcSystem<Side>, init::Client, Outbox) {
     let (read, write) = stream.into_split();
+    let (inlet, outbox) = Outbox::open(write);
     let mut options = ReaderOptions::new();
     options.traversal_limit_in_words(Some(REPLY_WORDS)).nesting_limit(REPLY_NESTING);
     let network = twoparty::VatNetwork::new(
         BufReader::with_capacity(READ_BUFFER, read.compat()),
-        BufWriter::with_capacity(WRITE_BUFFER, write.compat_write()),
+        inlet.compat_write(),
         Side::Client,
         options,
     );
     let mut system = RpcSystem::new(Box::new(network), None);
     let init = system.bootstrap(Side::Server);
-    (system, init)
+    (system, init, outbox)
 }
 
 async fn construct(init: &init::Client) -> capnp::Result<thread_map::Client> {

@@ -14,6 +14,7 @@ mod detect;
 mod fault;
 mod link;
 mod objects;
+mod outbox;
 mod pool;
 mod probe;
 mod queue;

@@ -35,6 +35,8 @@ pub(super) struct Fake {
     pub(super) calls: RefCell<Vec<Method>>,
     /// Threads made so far.
     pub(super) threads: Cell<usize>,
+    /// Threads that were released.
+    pub(super) released: Cell<usize>,
     connections: RefCell<Vec<AbortHandle>>,
     pub(super) socket: PathBuf,
 }
@@ -59,6 +61,7 @@ impl Fake {
             collisions: Cell::default(),
             calls: RefCell::default(),
             threads: Cell::default(),
+            released: Cell::default(),
             connections: RefCell::default(),
             socket: std::env::temp_dir().join(name),
         });
@@ -166,6 +169,13 @@ pub(super) fn tip(height: i32) -> v1::BlockRef {
 /// A thread of the node. It knows whether a call runs on it.
 pub(super) struct Thread {
     busy: Cell<bool>,
+    node: Rc<Fake>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.node.released.set(self.node.released.get() + 1);
+    }
 }
 
 impl thread::Server for Thread {}
@@ -182,8 +192,8 @@ impl thread_map::Server for ThreadMap {
         mut results: thread_map::MakeThreadResults,
     ) -> capnp::Result<()> {
         self.node.threads.set(self.node.threads.get() + 1);
-        let thread = self.threads.borrow_mut().new_client(Thread { busy: Cell::new(false) });
-        results.get().set_result(thread);
+        let thread = Thread { busy: Cell::new(false), node: Rc::clone(&self.node) };
+        results.get().set_result(self.threads.borrow_mut().new_client(thread));
         Ok(())
     }
 }

@@ -142,3 +142,17 @@ fn a_loading_node_is_left_alone() {
         assert!(calls[..ready].iter().all(|call| harmless.contains(call)), "{calls:?}");
     });
 }
+
+#[test]
+fn no_thread_is_released_before_the_end() {
+    local(async || {
+        let bench = Bench::start("pr10102-2026-02", |_| None, |_| {}).await;
+        assert!(bench.ask(echo()).await.is_ok());
+        settle().await;
+        assert!(bench.node.threads.get() > 1);
+        assert_eq!(bench.node.released.get(), 0);
+        bench.handle.shutdown().await;
+        settle().await;
+        assert_eq!(bench.node.released.get(), bench.node.threads.get());
+    });
+}
