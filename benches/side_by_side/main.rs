@@ -1,16 +1,22 @@
-//! The proxy beside what it is made of, in one run: a direct Cap'n Proto client of the same node,
-//! and a bare tonic server. It prints figures and ratios and judges nothing.
+//! The proxy beside what it is made of, in one run: a direct Cap'n Proto client of the same node, a
+//! bare tonic server, and the simplest proxy that works. It prints figures and ratios and judges
+//! nothing. `docs/performance.md` tells what they mean.
 //!
 //! ```text
-//! cargo bench --bench side_by_side -- [--smoke] [--seconds N] [--soak N] [--node PATH]
+//! scripts/bench [--smoke] [--node PATH] [--method NAME] [--seconds N] [--rounds N] [--soak N]
 //! ```
 //!
 //! `--node` names the socket of a real node on regtest; without it the embedded node answers.
-//! Every party is a process of its own, so that its CPU time can be told from the others'. The
-//! load generators run in turn, never at the same time.
+//! `--method` is chosen by what the node offers if it is not given. Every party is a process of its
+//! own, so that its CPU time can be told from the others'. The load generators run in turn, never
+//! at the same time.
 
+mod call;
+mod direct;
 mod load;
 mod measure;
+mod naive;
+mod parties;
 mod party;
 mod plan;
 mod report;
@@ -23,7 +29,10 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["party", "node", socket] => party::node(socket),
         ["party", "echo", address] => party::echo(address),
-        ["load", "direct", socket, rest @ ..] => load::direct(socket, rest),
+        ["party", "naive", address, socket, profile, method] => {
+            naive::serve(address, socket, profile, method)
+        }
+        ["load", "direct", socket, profile, rest @ ..] => load::direct(socket, profile, rest),
         ["load", "grpc", address, rest @ ..] => load::grpc(address, rest),
         words => plan::Plan::parse(words).and_then(|plan| report::run(&plan)),
     };

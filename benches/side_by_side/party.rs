@@ -15,10 +15,12 @@ use crate::plan::Outcome;
 /// Generation that the embedded node speaks: one with `Chain` and `Mining`.
 const GENERATION: &str = "pr29409-2025-05";
 
-fn runtime() -> Outcome<tokio::runtime::Runtime> {
+/// An event loop on one thread, as every party has.
+pub(crate) fn runtime() -> Outcome<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
+/// Serves the embedded node until the process is ended.
 pub(crate) fn node(socket: &str) -> Outcome {
     let profile = Profile::by_name(GENERATION).ok_or("no such generation")?;
     let mut node = Node::default();
@@ -42,11 +44,11 @@ impl Echo for Bare {
     }
 }
 
+/// Serves Echo until the process is ended.
 pub(crate) fn echo(address: &str) -> Outcome {
     let address = address.parse()?;
     runtime()?.block_on(async {
-        let server = tonic::transport::Server::builder().tcp_nodelay(true);
-        let mut server = server;
+        let mut server = tonic::transport::Server::builder().tcp_nodelay(true);
         server.add_service(EchoServer::new(Bare)).serve(address).await?;
         Ok(())
     })

@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) soak: Duration,
     /// Socket of a real node.
     pub(crate) node: Option<PathBuf>,
+    /// Method to call, unless the node is to decide.
+    pub(crate) method: Option<String>,
 }
 
 impl Plan {
@@ -28,6 +30,7 @@ impl Plan {
             rounds: 3,
             soak: Duration::from_secs(60),
             node: None,
+            method: None,
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -42,6 +45,7 @@ impl Plan {
                 "--soak" => plan.soak = Duration::from_secs(value(words.next())?),
                 "--rounds" => plan.rounds = usize::try_from(value(words.next())?)?.max(1),
                 "--node" => plan.node = words.next().map(PathBuf::from),
+                "--method" => plan.method = words.next().map(|word| (*word).to_owned()),
                 // cargo adds this one.
                 "--bench" => {}
                 other => return Err(format!("unknown option {other}").into()),
