@@ -31,7 +31,8 @@
 //! - Whether the initial download is over is looked at when a block comes or the clock is set, not when asked.
 //!
 //! All of that is synchronous and single-threaded. [`socket`] serves it as a node serves its IPC interface, and [`host`]
-//! gives it a thread of its own, where it mines and makes [`traffic`] by itself. [`blockfile`] reads what others wrote.
+//! gives it a thread of its own, where it mines and makes [`traffic`] by itself. [`blockfile`] reads what others wrote. What
+//! can go wrong with a node goes wrong with this one when [`fault`] says so.
 
 pub mod blockfile;
 pub mod blocks;
@@ -40,6 +41,7 @@ pub mod coins;
 pub mod consensus;
 pub mod estimate;
 pub mod events;
+pub mod fault;
 pub mod feerate;
 pub mod filters;
 pub mod generation;

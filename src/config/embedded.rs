@@ -6,6 +6,7 @@ use std::time::Duration;
 use bitcoin_grpc_contract::Profile;
 use bitcoin_grpc_devnode::NodeOptions;
 use bitcoin_grpc_devnode::clock::Clock;
+use bitcoin_grpc_devnode::fault::{FaultSpec, FaultSpecError};
 use bitcoin_grpc_devnode::generation::Generation;
 use bitcoin_grpc_devnode::host::{ChainOptions, HostOptions, Pace};
 use bitcoin_grpc_devnode::settings::Settings;
@@ -47,6 +48,8 @@ pub struct EmbeddedConfig {
     pub chain: ChainOptions,
     /// What it does by itself.
     pub pace: Pace,
+    /// What goes wrong with it.
+    pub faults: Vec<FaultSpec>,
 }
 
 impl EmbeddedConfig {
@@ -57,6 +60,7 @@ impl EmbeddedConfig {
             node: self.node,
             chain: self.chain,
             pace: self.pace,
+            faults: self.faults,
             trouble: |what| tracing::warn!("the embedded node: {what}"),
             ..HostOptions::new(socket, self.profile)
         }
@@ -73,6 +77,8 @@ pub(super) fn embedded(reader: &mut Reader<'_>) -> EmbeddedConfig {
         node: node(reader, profile),
         chain: chain(reader),
         pace: pace(reader),
+        faults: reader
+            .all("fault", |text| text.parse().map_err(|error: FaultSpecError| error.to_string())),
     }
 }
 

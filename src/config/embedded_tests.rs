@@ -50,6 +50,7 @@ fn every_fault_is_told() {
         ("node-arg", "debug"),
         ("blocks", "1000001"),
         ("socket", ""),
+        ("fault", "late=soon"),
     ];
     let faults = read(&flags).1;
     assert_eq!(faults.len(), flags.len(), "{faults:?}");

@@ -224,6 +224,14 @@ pub const OPTIONS: &[Opt] = &[
         "An argument that a bitcoin-node would be started with, such as -minrelaytxfee=0.0001. Clients see all of them; -mocktime, -debug, -deprecatedrpc, -maxmempool, the fee rates and the -limit... options have effect; may be repeated"
     ),
     option!(
+        Embedded,
+        "fault",
+        "FAULT",
+        "FAULT",
+        true,
+        "Something that goes wrong, as in late=500ms@Chain.getBlockHash/nth:3; docs/devnode.md has the list; may be repeated"
+    ),
+    option!(
         Clients,
         "listen",
         "LISTEN",

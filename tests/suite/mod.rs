@@ -1,6 +1,7 @@
 mod cli;
 mod devnode;
 mod drain;
+mod faults;
 mod golden;
 mod harness;
 mod health;

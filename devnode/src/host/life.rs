@@ -1,14 +1,19 @@
-//! The thread of a hosted node.
+//! The thread of a hosted node: one life after the other.
 
 use std::rc::Rc;
+use std::time::Duration;
 
+use bitcoin_grpc_contract::Profile;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
+use tokio::time::{Instant, timeout_at};
 
 use super::{HostError, HostOptions, Progress, pace};
-use crate::node::Node;
-use crate::socket::{Deaths, Server, Shared};
+use crate::fault::{Faults, Restart, RestartChain};
+use crate::generation::Generation;
+use crate::node::{Node, NodeOptions};
+use crate::socket::{Server, Shared};
 
 /// What the holder of a host can ask of its thread.
 pub(super) enum Order {
@@ -22,8 +27,16 @@ pub(super) enum Order {
 pub(super) struct Life {
     pub(super) options: HostOptions,
     pub(super) orders: mpsc::Receiver<Order>,
-    pub(super) deaths: Deaths,
+    pub(super) faults: Faults,
     pub(super) progress: Progress,
+}
+
+/// How a life ends.
+enum End {
+    /// For good.
+    Stopped,
+    /// There is another one.
+    Restart(Restart),
 }
 
 impl Life {
@@ -32,22 +45,65 @@ impl Life {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut node = Node::new(self.options.node.clone());
         self.options.chain.prepare(&mut node)?;
-        let mut shared = Shared::new(node, self.options.profile);
-        shared.deaths = self.deaths.clone();
-        let shared = Rc::new(shared);
-        let server = bind(&runtime, &self.options, &shared)?;
-        // Whoever waits for the word waits as long as the node starts.
-        let _ = ready.send(());
-        LocalSet::new().block_on(&runtime, self.live(&shared, &server));
-        Ok(())
+        let mut ready = Some(ready);
+        loop {
+            let shared =
+                Rc::new(Shared::with_faults(node, self.options.profile, self.faults.clone()));
+            let server = bind(&runtime, &self.options, &shared)?;
+            // Whoever waits for the word waits as long as the node starts.
+            let _ = ready.take().map(|ready| ready.send(()));
+            let connections = LocalSet::new();
+            let end = connections.block_on(&runtime, self.live(&shared, &server));
+            drop((server, connections));
+            let End::Restart(restart) = end else { return Ok(()) };
+            node = self.reborn(shared.take_node(), restart)?;
+            if !runtime.block_on(self.pause(restart.down, &mut node)) {
+                return Ok(());
+            }
+        }
     }
 
-    async fn live(&mut self, shared: &Shared, server: &Server) {
+    async fn live(&mut self, shared: &Shared, server: &Server) -> End {
         let options = &self.options;
         tokio::select! {
-            () = server.run() => {}
-            () = pace::follow(&options.pace, shared, &self.progress, options.trouble) => {}
-            () = obey(&mut self.orders, shared) => {}
+            () = server.run() => End::Stopped,
+            () = pace::follow(&options.pace, shared, &self.progress, options.trouble) => End::Stopped,
+            () = obey(&mut self.orders, shared) => End::Stopped,
+            restart = self.faults.restart_wanted() => End::Restart(restart),
+        }
+    }
+
+    /// The node of the next life.
+    fn reborn(&mut self, node: Node, restart: Restart) -> Result<Node, HostError> {
+        if let Some(profile) = restart.profile.and_then(Profile::by_name) {
+            let generation = Generation::of_profile(profile.name).unwrap_or_default();
+            let before = &self.options.node;
+            self.options.profile = profile;
+            self.options.node = NodeOptions {
+                clock: before.clock,
+                filter_index: before.filter_index,
+                ..NodeOptions::from_settings(generation, before.settings.clone())
+            };
+        }
+        match restart.chain {
+            RestartChain::Same => Ok(node.restarted(&self.options.node)),
+            RestartChain::Another => {
+                let mut another = Node::new(self.options.node.clone());
+                self.options.chain.prepare_another(&mut another)?;
+                Ok(another)
+            }
+        }
+    }
+
+    /// Carries orders out while nothing listens. False if the last one is to end.
+    async fn pause(&mut self, down: Duration, node: &mut Node) -> bool {
+        let end = Instant::now().checked_add(down).unwrap_or_else(Instant::now);
+        loop {
+            match timeout_at(end, self.orders.recv()).await {
+                Ok(Some(Order::Work(work))) => work(node),
+                Ok(Some(Order::Stop) | None) => return false,
+                Err(_) => return true,
+            }
         }
     }
 }

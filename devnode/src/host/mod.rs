@@ -13,9 +13,10 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::blockfile::BlockFileError;
+use crate::fault::Faults;
 use crate::node::Node;
 use crate::reject::Reject;
-use crate::socket::{Deaths, ServeError};
+use crate::socket::ServeError;
 
 pub use options::{ChainOptions, HostOptions};
 pub use pace::{Pace, Progress};
@@ -58,7 +59,7 @@ pub struct Host {
     ended: watch::Receiver<bool>,
     thread: Option<JoinHandle<Result<(), HostError>>>,
     socket: PathBuf,
-    deaths: Deaths,
+    faults: Faults,
     progress: Progress,
 }
 
@@ -72,9 +73,12 @@ impl Host {
         let (ready, started) = oneshot::channel();
         let (end, ended) = watch::channel(false);
         let (socket, progress) = (options.socket.clone(), Progress::default());
-        let deaths = Deaths::default();
+        let faults = Faults::with_seed(options.pace.seed);
+        for fault in &options.faults {
+            faults.plan(fault.clone());
+        }
         let life =
-            Life { options, orders: received, deaths: deaths.clone(), progress: progress.clone() };
+            Life { options, orders: received, faults: faults.clone(), progress: progress.clone() };
         let body = move || {
             let outcome = life.run(ready);
             end.send_replace(true);
@@ -82,7 +86,7 @@ impl Host {
         };
         let thread = std::thread::Builder::new().name("devnode".to_owned()).spawn(body)?;
         match started.await {
-            Ok(()) => Ok(Self { orders, ended, thread: Some(thread), socket, deaths, progress }),
+            Ok(()) => Ok(Self { orders, ended, thread: Some(thread), socket, faults, progress }),
             Err(_) => Err(join(thread).err().unwrap_or(HostError::Ended)),
         }
     }
@@ -93,10 +97,10 @@ impl Host {
         &self.socket
     }
 
-    /// Calls that would have ended a real node, over all its lives.
+    /// What goes wrong with it, and what came in at its socket, over all its lives.
     #[must_use]
-    pub fn deaths(&self) -> &Deaths {
-        &self.deaths
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// What happened on the chain by itself so far.

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use bitcoin::ScriptBuf;
 use bitcoin_grpc_contract::Profile;
 
 use super::{HostError, Pace};
+use crate::fault::FaultSpec;
 use crate::generation::Generation;
+use crate::miner::TemplateOptions;
 use crate::node::{Node, NodeOptions};
 
 /// What a node on its own thread is made with.
@@ -21,6 +24,8 @@ pub struct HostOptions {
     pub chain: ChainOptions,
     /// What it does by itself.
     pub pace: Pace,
+    /// What goes wrong from the start on.
+    pub faults: Vec<FaultSpec>,
     /// Who is told when something does not work out while the node runs.
     pub trouble: fn(&str),
 }
@@ -36,6 +41,7 @@ impl HostOptions {
             node: NodeOptions::for_generation(generation),
             chain: ChainOptions::default(),
             pace: Pace::default(),
+            faults: Vec::new(),
             trouble: |_| {},
         }
     }
@@ -53,17 +59,32 @@ pub struct ChainOptions {
 }
 
 impl ChainOptions {
-    /// Brings a node to where it is to start.
+    /// Brings a fresh node to where it is to start.
     pub(super) fn prepare(&self, node: &mut Node) -> Result<(), HostError> {
         for path in &self.imports {
             node.import_file(path)
                 .map_err(|source| HostError::Import { path: path.clone(), source })?;
         }
+        self.complete(node, &anyone())
+    }
+
+    /// The same for a chain that shares nothing with the usual one: nothing is imported, and coinbases pay to the hash
+    /// of the usual script.
+    pub(super) fn prepare_another(&self, node: &mut Node) -> Result<(), HostError> {
+        self.complete(node, &anyone().to_p2wsh())
+    }
+
+    fn complete(&self, node: &mut Node, script: &ScriptBuf) -> Result<(), HostError> {
         let missing = self.blocks.saturating_sub(node.height());
-        node.generate(missing).map_err(HostError::Mining)?;
+        node.generate_to(missing, script).map_err(HostError::Mining)?;
         if let Some(height) = self.prune_below {
             node.prune_below(height);
         }
         Ok(())
     }
+}
+
+/// The script that anyone can spend.
+fn anyone() -> ScriptBuf {
+    TemplateOptions::default().script_pubkey
 }

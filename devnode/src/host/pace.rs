@@ -3,7 +3,7 @@
 //! The order of events follows from the pace alone, never from how fast the machine is: who is late does the same
 //! things later. So two nodes with the same seed and a clock that stands still make the same blocks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -46,33 +46,44 @@ struct Counts {
     blocks: u64,
     transactions: u64,
     reorgs: u64,
+    stalled: Duration,
 }
 
 impl Progress {
     /// Blocks that were mined, those of reorganisations not counted.
     #[must_use]
     pub fn blocks(&self) -> u64 {
-        self.read(|counts| counts.blocks)
+        self.counts().blocks
     }
 
     /// Transactions that came into the mempool.
     #[must_use]
     pub fn transactions(&self) -> u64 {
-        self.read(|counts| counts.transactions)
+        self.counts().transactions
     }
 
     /// Reorganisations.
     #[must_use]
     pub fn reorgs(&self) -> u64 {
-        self.read(|counts| counts.reorgs)
+        self.counts().reorgs
     }
 
-    fn read(&self, field: impl Fn(&Counts) -> u64) -> u64 {
-        field(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// How long blocks had to wait, in all, because clients were slow to answer notifications; in this life of the node.
+    #[must_use]
+    pub fn stalled(&self) -> Duration {
+        self.counts().stalled
+    }
+
+    fn set_stalled(&self, stalled: Duration) {
+        self.counts().stalled = stalled;
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self, event: Event) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts();
         match event {
             Event::Transaction => counts.transactions += 1,
             Event::Block => counts.blocks += 1,
@@ -138,6 +149,7 @@ pub(super) async fn follow(pace: &Pace, shared: &Shared, progress: &Progress, tr
         tokio::task::yield_now().await;
         if event != Event::Transaction {
             shared.before_block().await;
+            progress.set_stalled(shared.stalled());
         }
         match shared.change(|node| act(node, event, &mut traffic, pace)) {
             Ok(true) => progress.count(event),

@@ -1,8 +1,8 @@
 //! What the operator of a node sees and does: warnings, log categories, peers, bans, the end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Node;
+use super::{Node, NodeOptions};
 use crate::events::Event;
 use crate::peers::{Ban, DEFAULT_BAN_SECONDS, Peers, Subnet};
 
@@ -118,6 +118,22 @@ impl Node {
     /// Tells the node to stop. Whoever serves it has to act on that.
     pub fn request_shutdown(&mut self) {
         self.shutdown_requested = true;
+    }
+
+    /// The node after a restart, perhaps as another generation: chain and mempool are what they were, peers and bans
+    /// are gone.
+    #[must_use]
+    pub fn restarted(self, options: &NodeOptions) -> Self {
+        Self {
+            generation: options.generation,
+            rules: options.rules.clone(),
+            limits: options.limits,
+            settings: options.settings.clone(),
+            peers: Peers::default(),
+            shutdown_requested: false,
+            started: Instant::now(),
+            ..self
+        }
     }
 
     /// How long the node has run, by the machine's clock.

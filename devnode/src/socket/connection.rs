@@ -17,12 +17,13 @@ use super::object::{self, Kind};
 use super::rules::Rules;
 use super::shared::Shared;
 use super::thread::{Pool, Thread};
+use crate::fault::{FaultKind, Tap, TapReader, TapWriter};
 
 /// What the objects of one connection share.
 pub(super) struct Connection {
     pub(super) shared: Rc<Shared>,
     /// How the generation behaves.
-    pub(super) rules: &'static Rules,
+    pub(super) rules: Rules,
     /// Server threads by the capability that names them.
     pub(super) threads: RefCell<CapabilityServerSet<Thread, thread::Client>>,
     /// Number of server threads, those of the pool included.
@@ -31,6 +32,8 @@ pub(super) struct Connection {
     pub(super) pool: RefCell<Option<Pool>>,
     /// Told when a real node would have died: the client loses its connection.
     died: Notify,
+    /// Told when the client is to lose its connection for no reason of its own.
+    pub(super) lost: Notify,
     /// Whether a real node would have died of this client.
     dead: Cell<bool>,
     /// What makes threads of the client, if it gave such a thing.
@@ -47,14 +50,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    fn new(shared: Rc<Shared>) -> Self {
+    fn new(shared: Rc<Shared>, rules: Rules) -> Self {
         Self {
-            rules: Rules::of(shared.profile.name),
+            rules,
             shared,
             threads: RefCell::new(CapabilityServerSet::new()),
             thread_count: Cell::new(0),
             pool: RefCell::new(None),
             died: Notify::new(),
+            lost: Notify::new(),
             dead: Cell::new(false),
             their_threads: RefCell::new(None),
             node_threads: NodeThreads::default(),
@@ -89,11 +93,13 @@ impl Connection {
 /// node.
 pub(super) async fn serve(stream: UnixStream, shared: Rc<Shared>) {
     let _open = shared.open_connection();
-    let connection = Rc::new(Connection::new(Rc::clone(&shared)));
+    let Some(rules) = rules(&shared) else { return };
+    let connection = Rc::new(Connection::new(Rc::clone(&shared), rules));
     let (reader, writer) = stream.into_split();
+    let tap = shared.faults.tap(shared.profile);
     let network = twoparty::VatNetwork::new(
-        BufReader::new(reader.compat()),
-        BufWriter::new(writer.compat_write()),
+        TapReader::new(BufReader::new(reader.compat()), tap.clone()),
+        TapWriter::new(BufWriter::new(writer.compat_write()), tap.clone()),
         Side::Server,
         capnp::message::ReaderOptions::new(),
     );
@@ -103,9 +109,30 @@ pub(super) async fn serve(stream: UnixStream, shared: Rc<Shared>) {
         // A client that ends its connection with an error is gone all the same.
         _ = system => {}
         () = connection.died.notified() => {}
+        () = connection.lost.notified() => {}
+        () = cut(tap.as_deref()) => {}
         () = shared.ended(), if !connection.rules.waits_for_clients => {}
         () = connection.end_released() => {}
     }
     connection.closed.send_replace(true);
     connection.forget();
+}
+
+/// How the node behaves on a new connection; none if it is to refuse it.
+fn rules(shared: &Shared) -> Option<Rules> {
+    let rules = *Rules::of(shared.profile.name);
+    shared.faults.count_connection();
+    match shared.faults.strike_connection() {
+        Some(FaultKind::Refuse) => None,
+        Some(FaultKind::Threads(busy)) => Some(Rules { busy, ..rules }),
+        _ => Some(rules),
+    }
+}
+
+/// Waits until an answer that was spoiled is to be the last one.
+async fn cut(tap: Option<&Tap>) {
+    match tap {
+        Some(tap) => tap.cut().await,
+        None => std::future::pending().await,
+    }
 }

@@ -14,6 +14,7 @@ use super::answer::Fault;
 use super::context::{self, Named};
 use super::object::{Kind, Object, client};
 use super::thread::ThreadMap;
+use crate::fault::Called;
 
 type Out<'a> = any_pointer::Builder<'a>;
 
@@ -43,6 +44,7 @@ impl Object {
         }
         self.check_alive()?;
         let serving = self.connection.enter_named(context_of(params)?).await?;
+        self.hold(Called::Inner(inner)).await;
         match inner {
             Inner::HandlerDisconnect => self.end_subscription(&serving.caller).await,
             Inner::BlockTemplateSubmitSolutionOld7 => Err(superseded("submitSolution (@7)")),

@@ -3,7 +3,7 @@
 //! `listener` accepts connections, `connection` is one of them, `object` is what a client holds a
 //! capability on, `init` makes and frees such objects, `context` and `thread` find and run server
 //! threads, `callback` calls clients, `handler` knows which of them listen, `lenient` tells what a node lets through, and `answer` turns a request into the node's
-//! reply. `rules` is how a generation behaves beyond its tables.
+//! reply. `faulty` is what goes wrong on demand, `rules` how a generation behaves beyond its tables.
 //! Every generation of the interface is spoken by the tables of the contract crate: ordinals,
 //! layouts and inner encodings come from the profile alone.
 
@@ -12,6 +12,7 @@ mod callback;
 mod connection;
 mod context;
 mod death;
+mod faulty;
 mod handler;
 mod init;
 mod interrupt;
@@ -27,4 +28,5 @@ mod untyped;
 pub use death::Deaths;
 pub use handler::{Message, Signal};
 pub use listener::{ServeError, Server};
+pub use rules::Busy;
 pub use shared::Shared;

@@ -16,6 +16,7 @@ use super::interrupt::Interrupt;
 use super::template::Template;
 use super::thread::Thread;
 use super::{answer, context, handler, init, lenient, untyped};
+use crate::fault::Called;
 
 /// What bytes that end too early make a node say.
 const END_OF_DATA: &str = "SpanReader::read(): end of data: iostream error";
@@ -110,6 +111,7 @@ impl Object {
             Some((thread, named)) => Some(self.connection.enter(thread, named).await?),
             None => None,
         };
+        self.hold(Called::Method(method)).await;
         if let Some(serving) = &serving {
             let params = params.get().map_err(Fault::Malformed)?;
             if let Some(given) = handler::given(method, params)? {
@@ -206,7 +208,7 @@ impl Object {
     }
 
     /// What a fault is on the wire. If a real node would have died of it, the client loses its connection.
-    fn error(&self, name: &str, fault: Fault) -> capnp::Error {
+    pub(super) fn error(&self, name: &str, fault: Fault) -> capnp::Error {
         let Fault::Dies(cause) = fault else { return fault.into_error() };
         self.connection.die(format!("{name}: {cause}"));
         capnp::Error::disconnected(format!("a real node would have died here: {name}: {cause}"))

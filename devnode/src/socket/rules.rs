@@ -5,7 +5,7 @@
 
 /// What happens when a call finds its server thread busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Busy {
+pub enum Busy {
     /// The node dies of a second call.
     Dies,
     /// One call waits; the next are refused.
@@ -37,7 +37,7 @@ pub(super) enum LostHandlers {
 }
 
 /// How a generation behaves.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
     /// Two calls on one thread.
     pub(super) busy: Busy,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::Deaths;
 use super::handler::{Registry, Signals, ValidationQueue};
+use crate::fault::Faults;
 use crate::node::Node;
 
 /// Most server threads that one connection may have. Real nodes have no such limit; 500 were tried.
@@ -31,6 +32,8 @@ pub struct Shared {
     pub profile: &'static Profile,
     /// Calls that would have ended a real node.
     pub deaths: Deaths,
+    /// What goes wrong on demand, and counters of what comes in.
+    pub faults: Faults,
     /// Number of open connections.
     connections: Cell<usize>,
     /// Who listens to what.
@@ -66,7 +69,13 @@ impl Drop for OpenConnection {
 impl Shared {
     /// A node to be served in one generation's interface.
     #[must_use]
-    pub fn new(mut node: Node, profile: &'static Profile) -> Self {
+    pub fn new(node: Node, profile: &'static Profile) -> Self {
+        Self::with_faults(node, profile, Faults::default())
+    }
+
+    /// The same with faults on demand.
+    #[must_use]
+    pub fn with_faults(mut node: Node, profile: &'static Profile, faults: Faults) -> Self {
         // Nobody listened yet.
         node.take_events();
         let (changed, _) = watch::channel(());
@@ -74,7 +83,8 @@ impl Shared {
             node: RefCell::new(node),
             changed,
             profile,
-            deaths: Deaths::default(),
+            deaths: faults.deaths().clone(),
+            faults,
             connections: Cell::new(0),
             handlers: Registry::default(),
             queue: ValidationQueue::default(),
@@ -109,6 +119,11 @@ impl Shared {
     /// Lets waiting calls look again.
     pub(super) fn wake(&self) {
         self.changed.send_replace(());
+    }
+
+    /// Takes the node out, and leaves an empty one for whoever still asks.
+    pub(crate) fn take_node(&self) -> Node {
+        self.node.take()
     }
 
     fn node_mut(&self) -> RefMut<'_, Node> {

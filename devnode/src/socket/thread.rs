@@ -127,6 +127,7 @@ impl ThreadMap {
             return Err(capnp::Error::overloaded("too many threads".into()));
         }
         self.0.thread_count.set(count);
+        self.0.shared.faults.count_threads(more);
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ impl capnp::capability::Server for Dispatch {
         let call = tokio::task::spawn_local(async move {
             tokio::select! {
                 biased;
-                outcome = self.0.call(interface_id, ordinal, params, results) => outcome,
+                outcome = self.0.received(interface_id, ordinal, params, results) => outcome,
                 () = self.0.closed() => Err(gone()),
             }
         });

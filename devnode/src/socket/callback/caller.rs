@@ -94,7 +94,7 @@ impl Caller {
     /// Both ends towards a client. A thread that calls it for the first time asks it for a thread, without waiting.
     pub(super) fn ends(&self, client: &Rc<Connection>) -> Ends {
         match self {
-            Self::Node(thread) => ends_by_name(client, thread.name(client.rules)),
+            Self::Node(thread) => ends_by_name(client, thread.name(&client.rules)),
             Self::Call { connection, thread, callback_thread } => {
                 if !Rc::ptr_eq(connection, client) {
                     return ends_by_name(client, thread.name().to_owned());

@@ -1,0 +1,16 @@
+//! What came in, counted.
+
+use std::collections::BTreeMap;
+
+use super::Called;
+
+/// Counters of everything that reached the socket.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Calls by method; bounded, as there are only so many methods.
+    pub(super) calls: BTreeMap<Called, u64>,
+    /// Connections that were accepted, those refused on demand included.
+    pub(super) connections: u64,
+    /// Server threads that clients made, those of pools included.
+    pub(super) threads: u64,
+}
