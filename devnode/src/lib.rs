@@ -1,9 +1,9 @@
-//! The embedded node of bitcoin-grpc: a small regtest node that runs in memory.
+//! The embedded node of bitcoin-grpc: a small regtest node.
 //!
 //! It is made for demonstrations and tests. Blocks are real, with real proof of work at regtest's target, and so are
 //! forks, the mempool, block filters and the order of notifications; answers agree with recordings of real nodes. But
-//! it is **no stand-in for a node in production**: signatures are not verified, nothing is stored, and there is no
-//! network: peers are made up by scripts.
+//! it is **no stand-in for a node in production**: signatures are not verified, all of the chain is in memory, and
+//! there is no network: peers are made up by scripts.
 //!
 //! A submitted block goes through [`consensus`] into [`blocks`], moves the active chain, changes [`coins`] and the
 //! [`mempool`], gets a filter in [`filters`], and ends as [`events`] that a listener takes. A transaction goes through
@@ -19,8 +19,8 @@
 //!   does not know version 3 rules, ephemeral dust and priorities, and does not compare fee rate diagrams.
 //! - The order of a cluster mempool comes from a simple search, which finds the best order for small clusters.
 //! - There are never enough data to estimate fees.
-//! - Blocks and undo data are not on disk: positions count in an imagined file, pruning is done by hand, and a settings
-//!   file always counts as written.
+//! - Positions of blocks and undo data count in an imagined file, pruning is done by hand, and a settings file always
+//!   counts as written. [`store`] keeps the chain in a form of its own.
 //! - A call that would end a real node, or make it throw, gives an error here ([`node::NodeError`]); what a real node
 //!   leaves uninitialised is none.
 //! - Memory of the mempool is a guess. Help texts of commands are short and our own, commands that wait (`waitfor...`)
@@ -56,6 +56,7 @@ pub mod rpc;
 pub mod scripts;
 pub mod settings;
 pub mod socket;
+pub mod store;
 pub mod traffic;
 pub mod wire;
 

@@ -30,6 +30,9 @@ fn place(config: &EmbeddedConfig) -> Result<(PathBuf, Option<TempDir>), AppError
     if let Some(socket) = &config.socket {
         return Ok((socket.clone(), None));
     }
+    if let Some(folder) = &config.data_dir {
+        return Ok((folder.join("node.sock"), None));
+    }
     let folder = tempfile::Builder::new().prefix("bitcoin-grpc-devnode-").tempdir()?;
     Ok((folder.path().join("node.sock"), Some(folder)))
 }

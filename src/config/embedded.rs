@@ -48,6 +48,8 @@ pub struct EmbeddedConfig {
     pub chain: ChainOptions,
     /// What it does by itself.
     pub pace: Pace,
+    /// Where it keeps its chain.
+    pub data_dir: Option<PathBuf>,
     /// What goes wrong with it.
     pub faults: Vec<FaultSpec>,
 }
@@ -60,6 +62,7 @@ impl EmbeddedConfig {
             node: self.node,
             chain: self.chain,
             pace: self.pace,
+            data_dir: self.data_dir,
             faults: self.faults,
             trouble: |what| tracing::warn!("the embedded node: {what}"),
             ..HostOptions::new(socket, self.profile)
@@ -77,6 +80,7 @@ pub(super) fn embedded(reader: &mut Reader<'_>) -> EmbeddedConfig {
         node: node(reader, profile),
         chain: chain(reader),
         pace: pace(reader),
+        data_dir: reader.one("data-dir", directory),
         faults: reader
             .all("fault", |text| text.parse().map_err(|error: FaultSpecError| error.to_string())),
     }

@@ -133,7 +133,7 @@ pub const OPTIONS: &[Opt] = &[
         "SOCKET",
         "PATH",
         false,
-        "Where the embedded node listens [default: node.sock in a new folder for temporary files]"
+        "Where the embedded node listens [default: node.sock in --data-dir, or else in a new temporary folder]"
     ),
     option!(
         Embedded,
@@ -190,6 +190,14 @@ pub const OPTIONS: &[Opt] = &[
         "SECONDS",
         false,
         "A clock that stands still at this time since 1970 and goes 600 s ahead with every block [default: the machine's clock]"
+    ),
+    option!(
+        Embedded,
+        "data-dir",
+        "DATA_DIR",
+        "DIR",
+        false,
+        "Where the embedded node keeps its chain and mempool, for the next start [default: in memory only]"
     ),
     option!(
         Embedded,

@@ -6,13 +6,17 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 /// A devnode that is killed when the test ends, however it ends.
-struct Devnode(Child);
+struct Devnode {
+    child: Child,
+    /// Its height when it started.
+    height: u32,
+}
 
 impl Drop for Devnode {
     fn drop(&mut self) {
         // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -30,7 +34,9 @@ fn start(socket: &Path, options: &[&str]) -> Devnode {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
     assert_eq!(first, format!("listening on unix:{}", socket.display()));
-    Devnode(child)
+    let second = lines.next().unwrap().unwrap();
+    let height = second.split("at height ").nth(1).and_then(|rest| rest.split(',').next());
+    Devnode { height: height.unwrap().parse().unwrap(), child }
 }
 
 fn check(socket: &Path) -> Output {
@@ -49,9 +55,9 @@ fn it_serves_the_generation_it_is_told_until_it_is_told_to_stop() {
     let found = check(&socket);
     let text = String::from_utf8(found.stdout).unwrap();
     assert!(found.status.success() && text.contains("core-31"), "{text}");
-    let pid = devnode.0.id().to_string();
+    let pid = devnode.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(devnode.0.wait().unwrap().success());
+    assert!(devnode.child.wait().unwrap().success());
     assert!(!socket.exists(), "the socket is still there");
 }
 
@@ -79,4 +85,27 @@ fn a_file_that_cannot_be_imported_is_told() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(errors.contains("line 1 is not a block in hex"), "{errors}");
+}
+
+/// Whatever a killed node was doing, its chain is there again; and a second node waits for its turn.
+#[test]
+fn a_chain_outlives_a_killed_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let (socket, other) = (folder.path().join("node.sock"), folder.path().join("other.sock"));
+    let mut heights = vec![110];
+    for _ in 0..3 {
+        let options = ["--data-dir", data, "--interval", "20ms", "--tx-rate", "200"];
+        let devnode = start(&socket, &options);
+        assert!(devnode.height >= heights[heights.len() - 1]);
+        heights.push(devnode.height);
+        let mut second = program();
+        second.args(["devnode", "--data-dir", data, "--socket"]).arg(&other);
+        let second = second.stderr(Stdio::piped()).output().unwrap();
+        assert!(String::from_utf8(second.stderr).unwrap().contains("in use by another process"));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        // Dropping it kills it.
+    }
+    assert!(heights[3] > 110, "{heights:?}");
 }

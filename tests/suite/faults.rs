@@ -38,7 +38,7 @@ impl World {
     }
 
     /// The same with options for the proxy.
-    async fn start_with(faults: &[&str], options: &[&str]) -> Self {
+    async fn start_with(faults: &[&str], flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("node.sock");
         let mut options = HostOptions::new(&socket, Profile::by_name(PROFILE).unwrap());
@@ -47,7 +47,7 @@ impl World {
         let host = Host::start(options).await.unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_bitcoin-grpc"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "error"])
-            .args(options)
+            .args(flags)
             .arg("--node")
             .arg(format!("unix:{}", socket.display()))
             .stdout(std::process::Stdio::piped())

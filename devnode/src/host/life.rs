@@ -14,6 +14,7 @@ use crate::fault::{Faults, Restart, RestartChain};
 use crate::generation::Generation;
 use crate::node::{Node, NodeOptions};
 use crate::socket::{Server, Shared};
+use crate::store::DataDir;
 
 /// What the holder of a host can ask of its thread.
 pub(super) enum Order {
@@ -44,21 +45,35 @@ impl Life {
     pub(super) fn run(mut self, ready: oneshot::Sender<()>) -> Result<(), HostError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut node = Node::new(self.options.node.clone());
+        let data = self.options.data_dir.as_deref().map(DataDir::open).transpose()?;
+        data.as_ref().map_or(Ok(()), |data| node.keep_in(data))?;
         self.options.chain.prepare(&mut node)?;
+        let mut node = self.lives(&runtime, node, ready)?;
+        Ok(data.map_or(Ok(()), |data| node.close_in(&data))?)
+    }
+
+    /// One life after the other. Gives the node as the last one left it.
+    fn lives(
+        &mut self,
+        runtime: &Runtime,
+        mut node: Node,
+        ready: oneshot::Sender<()>,
+    ) -> Result<Node, HostError> {
         let mut ready = Some(ready);
         loop {
             let shared =
                 Rc::new(Shared::with_faults(node, self.options.profile, self.faults.clone()));
-            let server = bind(&runtime, &self.options, &shared)?;
+            let server = bind(runtime, &self.options, &shared)?;
             // Whoever waits for the word waits as long as the node starts.
             let _ = ready.take().map(|ready| ready.send(()));
             let connections = LocalSet::new();
-            let end = connections.block_on(&runtime, self.live(&shared, &server));
+            let end = connections.block_on(runtime, self.live(&shared, &server));
             drop((server, connections));
-            let End::Restart(restart) = end else { return Ok(()) };
-            node = self.reborn(shared.take_node(), restart)?;
+            node = shared.take_node();
+            let End::Restart(restart) = end else { return Ok(node) };
+            node = self.reborn(node, restart)?;
             if !runtime.block_on(self.pause(restart.down, &mut node)) {
-                return Ok(());
+                return Ok(node);
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::fault::Faults;
 use crate::node::Node;
 use crate::reject::Reject;
 use crate::socket::ServeError;
+use crate::store::StoreError;
 
 pub use options::{ChainOptions, HostOptions};
 pub use pace::{Pace, Progress};
@@ -43,6 +44,9 @@ pub enum HostError {
         /// Why.
         source: BlockFileError,
     },
+    /// The data directory cannot be used.
+    #[error("the data directory: {0}")]
+    Store(#[from] StoreError),
     /// The first blocks cannot be mined.
     #[error("cannot mine the first blocks: {0}")]
     Mining(Reject),
@@ -107,6 +111,11 @@ impl Host {
     #[must_use]
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// From now on nothing happens on the chain by itself any more.
+    pub fn rest(&self) {
+        self.progress.rest();
     }
 
     /// Does something with the node, on its thread, between two of its calls.

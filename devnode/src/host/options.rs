@@ -24,6 +24,8 @@ pub struct HostOptions {
     pub chain: ChainOptions,
     /// What it does by itself.
     pub pace: Pace,
+    /// Where it keeps its chain; none for in memory only.
+    pub data_dir: Option<PathBuf>,
     /// What goes wrong from the start on.
     pub faults: Vec<FaultSpec>,
     /// Who is told when something does not work out while the node runs.
@@ -41,6 +43,7 @@ impl HostOptions {
             node: NodeOptions::for_generation(generation),
             chain: ChainOptions::default(),
             pace: Pace::default(),
+            data_dir: None,
             faults: Vec::new(),
             trouble: |_| {},
         }

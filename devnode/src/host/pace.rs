@@ -47,6 +47,7 @@ struct Counts {
     transactions: u64,
     reorgs: u64,
     stalled: Duration,
+    rests: bool,
 }
 
 impl Progress {
@@ -72,6 +73,10 @@ impl Progress {
     #[must_use]
     pub fn stalled(&self) -> Duration {
         self.counts().stalled
+    }
+
+    pub(super) fn rest(&self) {
+        self.counts().rests = true;
     }
 
     fn set_stalled(&self, stalled: Duration) {
@@ -147,6 +152,9 @@ pub(super) async fn follow(pace: &Pace, shared: &Shared, progress: &Progress, tr
         tokio::time::sleep_until(start + due).await;
         // Who is late does not sleep, and others want to go on, too.
         tokio::task::yield_now().await;
+        if progress.counts().rests {
+            break;
+        }
         if event != Event::Transaction {
             shared.before_block().await;
             progress.set_stalled(shared.stalled());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bitcoin::{OutPoint, Transaction, Txid};
+use bitcoin::{OutPoint, Transaction, TxIn, Txid};
 
 use super::entry::MempoolEntry;
 use super::limits::ChainLimits;
@@ -71,7 +71,11 @@ impl Mempool {
         }
         let fee = check_inputs(&tx, &coins, context.index.height() + 1)?;
         let sigops = sigop_cost(&tx, &coins);
-        let entry = MempoolEntry::new(tx, fee, sigops, context.now, context.index.height());
+        let fragile = is_fragile(&tx, &coins);
+        let entry = MempoolEntry {
+            fragile,
+            ..MempoolEntry::new(tx, fee, sigops, context.now, context.index.height())
+        };
         if sigops > MAX_SIGOP_COST {
             return Err(Reject::new(
                 RejectKind::Policy,
@@ -199,6 +203,15 @@ fn check_alone(tx: &Transaction, index: &BlockIndex) -> Result<(), Reject> {
         return Err(Reject::bare(RejectKind::Policy, "non-final"));
     }
     Ok(())
+}
+
+/// Whether what the rules say of a transaction depends on height and time.
+fn is_fragile(tx: &Transaction, coins: &impl CoinView) -> bool {
+    let is_coinbase =
+        |input: &TxIn| coins.coin(&input.previous_output).is_some_and(|coin| coin.coinbase);
+    tx.lock_time.to_consensus_u32() != 0
+        || tx.input.iter().any(|input| input.sequence.is_relative_lock_time())
+        || tx.input.iter().any(is_coinbase)
 }
 
 fn check_inputs_exist(

@@ -26,15 +26,15 @@ impl Mempool {
     }
 
     /// Takes out what the chain's new tip no longer allows in the next block: lock times that are not reached yet,
-    /// coinbases that are not mature any more, inputs that are gone. Descendants go too.
+    /// coinbases that are not mature any more. Descendants go too. What spends outputs that are gone has to be taken out
+    /// before.
     pub(crate) fn evict_invalid(
         &mut self,
         index: &BlockIndex,
         coins: &UtxoSet,
     ) -> Vec<Arc<Transaction>> {
-        let invalid: BTreeSet<Txid> = self
-            .entries
-            .values()
+        let fragile = self.fragile.iter().filter_map(|txid| self.get(txid));
+        let invalid: BTreeSet<Txid> = fragile
             .filter(|entry| !self.is_minable(&entry.tx, index, coins))
             .map(|entry| entry.txid)
             .collect();

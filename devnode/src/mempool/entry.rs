@@ -28,10 +28,13 @@ pub struct MempoolEntry {
     pub time: i64,
     /// Height of the chain when it came.
     pub height: u32,
+    /// Whether a reorganisation can make it unfit for the next block although its inputs are there: it is locked, or
+    /// spends a coinbase.
+    pub fragile: bool,
 }
 
 impl MempoolEntry {
-    /// Puts an entry together.
+    /// Puts an entry together. It counts as fragile until somebody finds out that it is not.
     pub fn new(tx: Arc<Transaction>, fee: i64, sigop_cost: u64, time: i64, height: u32) -> Self {
         Self {
             txid: tx.compute_txid(),
@@ -42,6 +45,7 @@ impl MempoolEntry {
             sigop_cost,
             time,
             height,
+            fragile: true,
         }
     }
 

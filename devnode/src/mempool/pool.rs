@@ -39,6 +39,8 @@ pub struct Mempool {
     pub(super) entries: BTreeMap<Txid, MempoolEntry>,
     pub(super) spenders: HashMap<OutPoint, Txid>,
     wtxids: HashMap<Wtxid, Txid>,
+    /// Those that reorganisations can make unfit by themselves.
+    pub(super) fragile: BTreeSet<Txid>,
 }
 
 impl Mempool {
@@ -83,6 +85,9 @@ impl Mempool {
             self.spenders.insert(input.previous_output, entry.txid);
         }
         self.wtxids.insert(entry.wtxid, entry.txid);
+        if entry.fragile {
+            self.fragile.insert(entry.txid);
+        }
         self.entries.insert(entry.txid, entry);
     }
 
@@ -93,6 +98,7 @@ impl Mempool {
             self.spenders.remove(&input.previous_output);
         }
         self.wtxids.remove(&entry.wtxid);
+        self.fragile.remove(txid);
         Some(entry)
     }
 

@@ -1,6 +1,7 @@
 //! Which waiting transactions the next block takes.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use bitcoin::Txid;
 
@@ -27,6 +28,12 @@ pub struct SelectionLimits {
     pub median_time: u32,
 }
 
+/// Sets of transactions in a row that do not fit any more before a nearly full block counts as full.
+const MAX_FAILURES: u32 = 1_000;
+
+/// Weight that may stay free in a block that counts as nearly full.
+const NEARLY_FULL: u64 = 4_000;
+
 /// Transactions picked for a block, parents before children.
 pub type Selection<'a> = Vec<&'a MempoolEntry>;
 
@@ -36,6 +43,8 @@ struct Filling<'a> {
     weight: u64,
     sigops: u64,
     taken: Selection<'a>,
+    /// Sets in a row that did not fit.
+    failures: u32,
 }
 
 impl Mempool {
@@ -47,6 +56,7 @@ impl Mempool {
             weight: limits.reserved_weight,
             sigops: limits.reserved_sigops,
             taken: Vec::new(),
+            failures: 0,
         };
         if by_cluster { self.select_chunks(filling) } else { self.select_packages(filling) }
     }
@@ -59,21 +69,25 @@ impl Mempool {
                 break;
             }
             let entries: Vec<_> = chunk.txids.iter().filter_map(|txid| self.get(txid)).collect();
-            let waits = chunk.txids.iter().any(|txid| !self.ancestors(txid).is_disjoint(&blocked));
+            let waits = !blocked.is_empty()
+                && chunk.txids.iter().any(|txid| !self.ancestors(txid).is_disjoint(&blocked));
             if waits || !filling.add(entries, chunk.weight, chunk.sigop_cost) {
                 blocked.extend(chunk.txids);
+            }
+            if filling.is_full() {
+                break;
             }
         }
         filling.taken
     }
 
     fn select_packages<'a>(&'a self, mut filling: Filling<'a>) -> Selection<'a> {
-        let mut cursors: Vec<Cursor<'a>> =
-            self.clusters().into_iter().map(|rest| Cursor::new(self, rest)).collect();
-        while let Some(cursor) = best_cursor(&mut cursors)
-            && let Some(package) = cursor.head.take()
-        {
-            if package.fee < filling.limits.min_feerate.fee(package.vsize) {
+        let clusters = self.clusters().into_iter();
+        let mut cursors: BinaryHeap<Cursor<'a>> =
+            clusters.filter_map(|rest| Cursor::new(self, rest)).collect();
+        while let Some(cursor) = cursors.pop() {
+            let Cursor { mut rest, mut failed, head: package } = cursor;
+            if filling.is_full() || package.fee < filling.limits.min_feerate.fee(package.vsize) {
                 break;
             }
             if filling.add(
@@ -82,12 +96,12 @@ impl Mempool {
                 package.sigop_cost,
             ) {
                 for entry in &package.entries {
-                    cursor.rest.remove(&entry.txid);
+                    rest.remove(&entry.txid);
                 }
             } else {
-                cursor.failed.insert(package.last);
+                failed.insert(package.last);
             }
-            cursor.advance(self);
+            cursors.extend(Cursor::next(self, rest, failed));
         }
         filling.taken
     }
@@ -109,35 +123,44 @@ impl Mempool {
     }
 }
 
-/// What is left of a cluster, and the best that can be taken from it next.
+/// What is left of a cluster, and the best that can be taken from it next. The greatest cursor has the best head.
 struct Cursor<'a> {
     rest: BTreeSet<Txid>,
     failed: BTreeSet<Txid>,
-    head: Option<Package<'a>>,
+    head: Package<'a>,
 }
 
 impl<'a> Cursor<'a> {
-    fn new(pool: &'a Mempool, rest: BTreeSet<Txid>) -> Self {
-        let mut cursor = Self { rest, failed: BTreeSet::new(), head: None };
-        cursor.advance(pool);
-        cursor
+    fn new(pool: &'a Mempool, rest: BTreeSet<Txid>) -> Option<Self> {
+        Self::next(pool, rest, BTreeSet::new())
     }
 
-    fn advance(&mut self, pool: &'a Mempool) {
-        let packages =
-            self.rest.difference(&self.failed).filter_map(|txid| pool.package(txid, &self.rest));
-        self.head =
-            packages.reduce(|best, package| if package.beats(&best) { package } else { best });
+    fn next(pool: &'a Mempool, rest: BTreeSet<Txid>, failed: BTreeSet<Txid>) -> Option<Self> {
+        let packages = rest.difference(&failed).filter_map(|txid| pool.package(txid, &rest));
+        let head = packages.reduce(|best, package| if package > best { package } else { best })?;
+        Some(Self { rest, failed, head })
     }
 }
 
-fn best_cursor<'c, 'a>(cursors: &'c mut [Cursor<'a>]) -> Option<&'c mut Cursor<'a>> {
-    cursors.iter_mut().filter(|cursor| cursor.head.is_some()).reduce(|best, cursor| {
-        let beats =
-            cursor.head.as_ref().zip(best.head.as_ref()).is_some_and(|(new, old)| new.beats(old));
-        if beats { cursor } else { best }
-    })
+impl Ord for Cursor<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.head.cmp(&other.head)
+    }
 }
+
+impl PartialOrd for Cursor<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Cursor<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Cursor<'_> {}
 
 /// A transaction with all its ancestors that are not in the block yet.
 struct Package<'a> {
@@ -150,25 +173,48 @@ struct Package<'a> {
     score: (i64, u64),
 }
 
-impl Package<'_> {
-    fn beats(&self, other: &Self) -> bool {
+/// By score; of two with the same, the one whose last transaction has the smaller id is the greater.
+impl Ord for Package<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
         by_feerate(self.score.0, self.score.1, other.score.0, other.score.1)
             .then(other.last.cmp(&self.last))
-            .is_gt()
     }
 }
 
+impl PartialOrd for Package<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Package<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Package<'_> {}
+
 impl<'a> Filling<'a> {
+    /// Whether it is no use to try any further.
+    fn is_full(&self) -> bool {
+        self.failures > MAX_FAILURES && self.weight + NEARLY_FULL > self.limits.weight
+    }
+
     /// Adds transactions if they fit and may be mined now.
     fn add(&mut self, entries: Vec<&'a MempoolEntry>, weight: u64, sigops: u64) -> bool {
         let limits = &self.limits;
         let fits =
             self.weight + weight < limits.weight && self.sigops + sigops < MAX_BLOCK_SIGOPS_COST;
+        if !fits {
+            self.failures += 1;
+        }
         if !fits
             || !entries.iter().all(|entry| is_final(&entry.tx, limits.height, limits.median_time))
         {
             return false;
         }
+        self.failures = 0;
         self.weight += entries.iter().map(|entry| entry.tx.weight().to_wu()).sum::<u64>();
         self.sigops += sigops;
         self.taken.extend(entries);

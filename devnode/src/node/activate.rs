@@ -11,6 +11,7 @@ use crate::consensus::connect_block;
 use crate::events::{BlockNews, Event, TipNews};
 use crate::mempool::RemovalReason;
 use crate::reject::{Reject, RejectKind};
+use crate::store::Record;
 
 /// Invalidating more blocks than this does not bring their transactions back into the mempool.
 const MAX_BLOCKS_RESTORED: usize = 10;
@@ -153,6 +154,7 @@ impl Node {
         if self.index.entry(id).height == 0 {
             return Err(NodeError::Genesis);
         }
+        self.record(|| Record::Invalidate(*hash));
         let was_active = self.index.is_active(id);
         let mut count = 0;
         while self.index.is_active(id) {
@@ -171,6 +173,7 @@ impl Node {
     /// Takes such a declaration back, for the block, all below it and all on top of it, and follows the best chain.
     pub fn reconsider(&mut self, hash: &BlockHash) -> Result<(), NodeError> {
         let id = self.index.find(hash).ok_or(NodeError::UnknownBlock)?;
+        self.record(|| Record::Reconsider(*hash));
         self.index.clear_failed(id);
         self.activate_best_chain();
         Ok(())
@@ -179,6 +182,7 @@ impl Node {
     /// Prefers a block to others with the same work, and follows it if that is enough.
     pub fn prefer(&mut self, hash: &BlockHash) -> Result<(), NodeError> {
         let id = self.index.find(hash).ok_or(NodeError::UnknownBlock)?;
+        self.record(|| Record::Prefer(*hash));
         if self.index.entry(id).work >= self.index.entry(self.index.tip()).work {
             self.index.prefer(id);
         }

@@ -2,11 +2,13 @@
 //!
 //! `options` is how it is set up, `submit` how blocks come in, `activate` how the chain moves, `transactions` how
 //! transactions come in, `mining` how blocks are made, `chain` and `status` what readers ask, `operator` what its owner
-//! sees and does, `import` how it becomes a recorded node.
+//! sees and does, `import` how it becomes a recorded node, `keep` how it
+//! outlives its process.
 
 mod activate;
 mod chain;
 mod import;
+mod keep;
 mod mining;
 mod operator;
 mod options;
@@ -36,6 +38,7 @@ use crate::generation::{Generation, Rules};
 use crate::mempool::{ChainLimits, Mempool};
 use crate::peers::Peers;
 use crate::settings::Settings;
+use crate::store::Journal;
 
 /// A call that ends a real node, or makes it throw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +76,8 @@ pub struct Node {
     /// Set once and for good by whoever stops the node.
     shutdown_requested: bool,
     started: Instant,
+    /// Where every change of the chain is written, if anywhere.
+    journal: Option<Journal>,
 }
 
 impl Default for Node {
@@ -103,6 +108,7 @@ impl Node {
             warnings: PRE_RELEASE_WARNING.to_owned(),
             shutdown_requested: false,
             started: Instant::now(),
+            journal: None,
         };
         node.add_filter(&Arc::new(genesis), &BlockChange::default());
         node

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::estimate::{FeeEstimate, FeeHistory, MAX_TARGET};
 use crate::feerate::FeeRate;
 use crate::settings::Json;
+use crate::store::Record;
 
 /// Age of the tip, in seconds, beyond which a node that never caught up takes itself to be behind.
 const MAX_TIP_AGE: i64 = 24 * 60 * 60;
@@ -110,6 +111,7 @@ impl Node {
 
     /// Throws away the blocks of the active chain and others below a height, as a pruning node does.
     pub fn prune_below(&mut self, height: u32) {
+        self.record(|| Record::Prune(height));
         self.pruned = true;
         self.index.prune_below(height);
     }

@@ -13,6 +13,7 @@ use crate::consensus::{
 };
 use crate::events::{Event, TipNews};
 use crate::reject::{Reject, RejectKind};
+use crate::store::Record;
 
 /// What became of a submitted block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,11 @@ impl Node {
     /// Takes a header in without its block.
     pub fn submit_header(&mut self, header: Header) -> Result<(), Reject> {
         let best_header = self.index.best_header();
+        let known = self.index.len();
         self.accept_header(header)?;
+        if self.index.len() > known {
+            self.record(|| Record::Header(header));
+        }
         self.tell_header(best_header);
         Ok(())
     }
@@ -110,6 +115,7 @@ impl Node {
         if self.index.entry(id).has_data() {
             return Ok(None);
         }
+        self.record(|| Record::Block(Box::new(block.clone())));
         let parent = self.index.entry(id).parent.unwrap_or(id);
         if let Err(reject) = check_contextual(&block, &self.index, parent) {
             if reject.kind != RejectKind::Mutated {

@@ -1,6 +1,6 @@
 //! A client with one connection and one server thread, and the hosted devnode that it talks to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bitcoin_grpc_contract::wire::init_capnp::init;
@@ -76,12 +76,19 @@ pub(crate) struct Client {
     pub(crate) thread: thread::Client,
 }
 
+/// A client with a Chain, of the node at a socket.
+pub(crate) async fn connect_chain(socket: &Path) -> (Client, Object) {
+    let stream = UnixStream::connect(socket).await.expect("connected");
+    let profile = Profile::by_name(PROFILE).unwrap();
+    let client = soon(Client::new(stream, profile)).await.expect("let in");
+    let chain = client.make(Service::Chain).await.expect("made");
+    (client, chain)
+}
+
 impl World {
     /// A client with a Chain.
     pub(crate) async fn chain(&self) -> (Client, Object) {
-        let client = self.connect(PROFILE).await.expect("connected");
-        let chain = client.make(Service::Chain).await.expect("made");
-        (client, chain)
+        connect_chain(&self.socket).await
     }
 
     /// A client, if the node lets it in.

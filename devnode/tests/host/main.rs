@@ -1,4 +1,4 @@
-//! Faults on demand, as a plain Cap'n Proto client of a hosted devnode meets them.
+//! A hosted devnode as a plain Cap'n Proto client meets it: its faults on demand, its data, its largest blocks.
 
 #![allow(
     clippy::expect_used,
@@ -10,5 +10,7 @@
 mod calls;
 mod client;
 mod connections;
+mod data;
+mod heavy;
 mod replies;
 mod restarts;
