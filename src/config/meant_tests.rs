@@ -160,7 +160,7 @@ fn the_help_tells_the_defaults_that_hold() {
         };
         let default = rest.trim_end_matches(']');
         // These are told in words.
-        if ["datadir", "in-flight-blocking", "profile", "socket", "mock-time"]
+        if ["datadir", "data-dir", "in-flight-blocking", "profile", "socket", "mock-time"]
             .contains(&option.name)
         {
             continue;
