@@ -1,5 +1,7 @@
 //! Health as the node comes and goes.
 
+use std::time::Duration;
+
 use bitcoin_grpc::backend::NodeState;
 use bitcoin_grpc_contract::Service;
 use tonic::transport::Channel;
@@ -21,9 +23,14 @@ async fn watch(
     client.watch(of(service)).await.unwrap().into_inner()
 }
 
+/// Longer than news take on a busy machine.
+const LONG: Duration = Duration::from_secs(20);
+
 /// Reads until the stream says what is wanted; a state that lasts shortly may be skipped.
 async fn wait_for(stream: &mut Streaming<HealthCheckResponse>, wanted: ServingStatus) {
-    while stream.message().await.unwrap().expect("the stream ended").status() != wanted {}
+    let said =
+        async { while stream.message().await.unwrap().expect("an end").status() != wanted {} };
+    tokio::time::timeout(LONG, said).await.unwrap_or_else(|_| panic!("never {wanted:?}"));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Reflection as tools use it: both versions, every service, with comments.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bitcoin_grpc_contract::{Method, Service};
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
@@ -69,6 +71,12 @@ async fn both_versions_list_every_service() {
     complete(services!(v1alpha, harness.channel().await));
 }
 
+/// The methods that a service is said to have.
+fn served(file: &FileDescriptorProto, service: Service) -> BTreeSet<&str> {
+    let found = file.service.iter().find(|candidate| candidate.name() == service.name());
+    found.expect("the service").method.iter().map(|method| method.name()).collect()
+}
+
 /// The comment on a method, as tools find it: path 6 is the services, 2 their methods.
 fn comment(file: &FileDescriptorProto, service: &str, method: &str) -> Option<String> {
     let s = file.service.iter().position(|candidate| candidate.name() == service)?;
@@ -86,11 +94,54 @@ async fn every_method_is_described_with_a_comment() {
         let symbol = format!("bitcoin.ipc.v1.{}", service.name());
         let file = file_of!(v1, channel.clone(), symbol.clone());
         assert_eq!(file, file_of!(v1alpha, channel.clone(), symbol));
-        for method in Method::ALL.into_iter().filter(|method| method.info().service == service) {
+        let methods = Method::ALL.into_iter().filter(|method| method.info().service == service);
+        assert_eq!(served(&file, service), methods.clone().map(|m| m.info().name).collect());
+        for method in methods {
             let comment = comment(&file, service.name(), method.info().name).unwrap_or_default();
             assert!(comment.contains("Access: "), "{}: {comment:?}", method.info().full_name);
         }
     }
+}
+
+/// Methods of the node's newest interfaces without an rpc of their own, by interface: what belongs to
+/// connecting, to threads, and to the ends of objects and streams.
+const WITHOUT: [(&str, usize); 9] = [
+    ("BlockTemplate", 1),
+    ("Chain", 1),
+    ("ChainClient", 2),
+    ("Echo", 1),
+    ("Node", 2),
+    ("Mining", 0),
+    ("Rpc", 0),
+    ("Wallet", 1),
+    ("WalletLoader", 0),
+];
+
+/// The rpcs that are served are as many as the wire's methods that are to have one. Which is which is
+/// held together by name in the tests of the generator.
+#[tokio::test]
+async fn the_wire_and_reflection_have_as_many_methods() {
+    let facts = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/profiles/pr10102-2026-07.json");
+    let facts: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(facts).unwrap()).unwrap();
+    let wire: BTreeMap<_, _> = WITHOUT
+        .map(|(interface, without)| {
+            let methods = facts["interfaces"][interface]["methods"].as_array().unwrap().len();
+            (interface, methods - without)
+        })
+        .into();
+    let harness = Harness::start(echo()).await;
+    let channel = harness.channel().await;
+    let mut rpcs = BTreeMap::new();
+    for service in Service::ALL {
+        let file = file_of!(v1, channel.clone(), format!("bitcoin.ipc.v1.{}", service.name()));
+        rpcs.insert(service.name(), served(&file, service).len());
+    }
+    // The wallet loader inherits the methods of ChainClient.
+    let mut wanted = wire;
+    *wanted.get_mut("WalletLoader").unwrap() += wanted["ChainClient"];
+    wanted.remove("ChainClient");
+    assert_eq!(rpcs, wanted);
 }
 
 #[tokio::test]

@@ -4,5 +4,6 @@
 
 mod harness;
 mod properties;
+mod refusals;
 mod rules;
 mod socket;

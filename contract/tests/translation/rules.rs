@@ -17,6 +17,11 @@ use crate::harness::Subject;
 
 const NEWEST: &str = "pr10102-2026-07";
 
+/// Bounded lists among the requests' fields in the newest generation.
+const LISTS: usize = 10;
+/// The same in the oldest branch.
+const LISTS_OF_2024: usize = 7;
+
 /// Deepest nesting that the check lets pass.
 const DEEP: usize = 16;
 
@@ -71,6 +76,41 @@ fn every_method_stands_where_the_facts_say() {
     }
 }
 
+/// How many methods each generation can be asked. A table with too few would still agree with itself.
+const CALLABLE: [(&str, usize); 7] = [
+    ("core-30", 15),
+    ("core-31", 18),
+    ("core-32", 22),
+    ("pr10102-2024-07", 180),
+    ("pr10102-2026-02", 203),
+    ("pr10102-2026-07", 209),
+    ("pr29409-2025-05", 64),
+];
+
+/// Methods that a generation has by name only.
+const DIFFERENT: [(&str, &str); 6] = [
+    ("core-30", "BlockTemplate.GetCoinbaseTx"),
+    ("pr10102-2024-07", "Chain.UpdateRwSetting"),
+    ("pr10102-2024-07", "Mining.CreateNewBlock"),
+    ("pr10102-2024-07", "Wallet.CreateTransaction"),
+    ("pr10102-2024-07", "WalletLoader.ListWalletDir"),
+    ("pr29409-2025-05", "BlockTemplate.GetCoinbaseTx"),
+];
+
+#[test]
+fn every_method_that_can_be_asked_is_in_the_tests() {
+    for (profile, methods) in CALLABLE {
+        assert_eq!(Subject::all(profile).len(), methods, "{profile}");
+    }
+    let mut different = Vec::new();
+    for profile in &PROFILES {
+        let differs = |method: &Method| matches!(profile.slot(*method), Slot::Differs(_));
+        let names = Method::ALL.into_iter().filter(differs).map(|method| method.info().full_name);
+        different.extend(names.map(|name| (profile.name, name)));
+    }
+    assert_eq!(different, DIFFERENT);
+}
+
 #[test]
 fn blocks_nest() {
     for profile in ["pr29409-2025-05", "pr10102-2024-07", NEWEST] {
@@ -99,13 +139,16 @@ fn nested(subject: &Subject, depth: usize) -> DynamicMessage {
 
 #[test]
 fn lists_may_be_as_long_as_their_schema_says() {
-    for profile in [NEWEST, "pr10102-2024-07"] {
+    for (profile, lists) in [(NEWEST, LISTS), ("pr10102-2024-07", LISTS_OF_2024)] {
+        let mut met = 0;
         for subject in Subject::all(profile) {
             for (field, _) in places(&subject.passage.request) {
                 let Some(most) = field.field.notes.max_items else { continue };
                 full_list(&subject, field, most as usize);
+                met += 1;
             }
         }
+        assert_eq!(met, lists, "{profile}");
     }
 }
 

@@ -22,26 +22,6 @@ pub(super) fn golden_lines(profile: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Whether parameters hold something that the contract cannot say: null or odd bytes where a hash, a
-/// transaction or an outpoint belongs, or a feerate below zero.
-pub(super) fn is_odd(params: &Value) -> bool {
-    match params {
-        Value::Null => true,
-        // Hashes are 64 digits, outpoints 72, feerates 16 or 24; transactions are longer than all.
-        Value::String(hex) => {
-            hex.len() < 120 && !matches!(hex.len(), 64 | 72 | 16 | 24) || is_negative_rate(hex)
-        }
-        Value::Array(items) => items.iter().any(is_odd),
-        Value::Object(fields) => fields.values().any(is_odd),
-        Value::Number(number) => number.as_i64().is_some_and(|n| n < 0),
-        Value::Bool(_) => false,
-    }
-}
-
-fn is_negative_rate(hex: &str) -> bool {
-    matches!(hex.len(), 16 | 24) && hex[14..16] >= *"80"
-}
-
 fn bytes(value: &Value) -> Vec<u8> {
     let hex = value.as_str().unwrap_or_default();
     (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
