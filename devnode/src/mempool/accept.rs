@@ -183,6 +183,9 @@ impl Mempool {
         entry: &MempoolEntry,
         conflicts: &BTreeSet<Txid>,
     ) -> Result<(), Reject> {
+        if conflicts.is_empty() {
+            return Ok(());
+        }
         let parents = self.parents_of(&entry.tx);
         let ancestors: BTreeSet<Txid> =
             parents.iter().flat_map(|txid| self.ancestors(txid)).collect();

@@ -1,7 +1,7 @@
 //! Which waiting transactions the next block takes.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use bitcoin::Txid;
 
@@ -81,103 +81,121 @@ impl Mempool {
         filling.taken
     }
 
+    /// Takes the best set of ancestors again and again. What is left of the sets that share some of it is worth another
+    /// look then; everything else keeps its score.
     fn select_packages<'a>(&'a self, mut filling: Filling<'a>) -> Selection<'a> {
-        let clusters = self.clusters().into_iter();
-        let mut cursors: BinaryHeap<Cursor<'a>> =
-            clusters.filter_map(|rest| Cursor::new(self, rest)).collect();
-        while let Some(cursor) = cursors.pop() {
-            let Cursor { mut rest, mut failed, head: package } = cursor;
-            if filling.is_full() || package.fee < filling.limits.min_feerate.fee(package.vsize) {
+        let mut left: HashMap<Txid, Totals> =
+            self.entries().map(|entry| (entry.txid, self.totals(&entry.txid))).collect();
+        let mut best: BinaryHeap<Package<'a>> =
+            self.entries().filter_map(|entry| Package::of(entry, &left)).collect();
+        let mut failed = BTreeSet::new();
+        while let Some(package) = best.pop() {
+            let txid = package.last.txid;
+            // It was taken, is worth another score by now, or did not fit before.
+            if left.get(&txid) != Some(&package.totals) || failed.contains(&txid) {
+                continue;
+            }
+            let totals = package.totals;
+            if filling.is_full() || totals.fee < filling.limits.min_feerate.fee(totals.vsize) {
                 break;
             }
-            if filling.add(
-                package.entries.clone(),
-                package.vsize * WITNESS_SCALE,
-                package.sigop_cost,
-            ) {
-                for entry in &package.entries {
-                    rest.remove(&entry.txid);
-                }
+            let entries = self.untaken(&txid, &left);
+            if filling.add(entries.clone(), totals.vsize * WITNESS_SCALE, totals.sigop_cost) {
+                best.extend(self.take(&entries, &mut left));
             } else {
-                failed.insert(package.last);
+                failed.insert(txid);
             }
-            cursors.extend(Cursor::next(self, rest, failed));
         }
         filling.taken
     }
 
-    fn package(&self, txid: &Txid, rest: &BTreeSet<Txid>) -> Option<Package<'_>> {
-        let own = self.get(txid)?;
+    /// What a transaction and all its ancestors come to.
+    fn totals(&self, txid: &Txid) -> Totals {
+        let mut totals = Totals::default();
+        self.ancestors(txid).iter().filter_map(|txid| self.get(txid)).for_each(|e| totals.add(e));
+        totals
+    }
+
+    /// A transaction and its ancestors as far as they are not in the block, parents before children.
+    fn untaken(&self, txid: &Txid, left: &HashMap<Txid, Totals>) -> Vec<&MempoolEntry> {
         let ancestors = self.ancestors(txid);
-        let mut entries: Vec<_> =
-            ancestors.intersection(rest).filter_map(|txid| self.get(txid)).collect();
+        let mut entries: Vec<_> = ancestors
+            .iter()
+            .filter(|txid| left.contains_key(*txid))
+            .filter_map(|txid| self.get(txid))
+            .collect();
         if entries.len() > 1 {
-            entries.sort_by_key(|entry| (self.ancestors(&entry.txid).len(), entry.txid));
+            entries.sort_by_cached_key(|entry| (self.ancestors(&entry.txid).len(), entry.txid));
         }
-        let fee = entries.iter().map(|entry| entry.fee).sum();
-        let vsize = entries.iter().map(|entry| entry.vsize()).sum();
-        let sigop_cost = entries.iter().map(|entry| entry.sigop_cost).sum();
-        let alone_is_worse = by_feerate(own.fee, own.vsize(), fee, vsize).is_lt();
-        let score = if alone_is_worse { (own.fee, own.vsize()) } else { (fee, vsize) };
-        Some(Package { last: *txid, entries, fee, vsize, sigop_cost, score })
+        entries
+    }
+
+    /// Takes transactions out of what is left, and gives those whose score changed by that.
+    fn take<'a>(
+        &'a self,
+        entries: &[&'a MempoolEntry],
+        left: &mut HashMap<Txid, Totals>,
+    ) -> Vec<Package<'a>> {
+        let mut changed = BTreeSet::new();
+        for entry in entries {
+            left.remove(&entry.txid);
+            for txid in self.descendants(&entry.txid) {
+                if let Some(totals) = left.get_mut(&txid) {
+                    totals.subtract(entry);
+                    changed.insert(txid);
+                }
+            }
+        }
+        let entries = changed.iter().filter_map(|txid| self.get(txid));
+        entries.filter_map(|entry| Package::of(entry, left)).collect()
     }
 }
 
-/// What is left of a cluster, and the best that can be taken from it next. The greatest cursor has the best head.
-struct Cursor<'a> {
-    rest: BTreeSet<Txid>,
-    failed: BTreeSet<Txid>,
-    head: Package<'a>,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(pool: &'a Mempool, rest: BTreeSet<Txid>) -> Option<Self> {
-        Self::next(pool, rest, BTreeSet::new())
-    }
-
-    fn next(pool: &'a Mempool, rest: BTreeSet<Txid>, failed: BTreeSet<Txid>) -> Option<Self> {
-        let packages = rest.difference(&failed).filter_map(|txid| pool.package(txid, &rest));
-        let head = packages.reduce(|best, package| if package > best { package } else { best })?;
-        Some(Self { rest, failed, head })
-    }
-}
-
-impl Ord for Cursor<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.head.cmp(&other.head)
-    }
-}
-
-impl PartialOrd for Cursor<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Cursor<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Cursor<'_> {}
-
-/// A transaction with all its ancestors that are not in the block yet.
-struct Package<'a> {
-    last: Txid,
-    entries: Vec<&'a MempoolEntry>,
+/// What some transactions come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Totals {
     fee: i64,
     vsize: u64,
     sigop_cost: u64,
+}
+
+impl Totals {
+    fn add(&mut self, entry: &MempoolEntry) {
+        self.fee += entry.fee;
+        self.vsize += entry.vsize();
+        self.sigop_cost += entry.sigop_cost;
+    }
+
+    fn subtract(&mut self, entry: &MempoolEntry) {
+        self.fee -= entry.fee;
+        self.vsize -= entry.vsize();
+        self.sigop_cost -= entry.sigop_cost;
+    }
+}
+
+/// A transaction with all its ancestors that are not in the block yet.
+struct Package<'a> {
+    last: &'a MempoolEntry,
+    totals: Totals,
     /// The worse of its own fee rate and the package's, as fee and size.
     score: (i64, u64),
+}
+
+impl<'a> Package<'a> {
+    fn of(last: &'a MempoolEntry, left: &HashMap<Txid, Totals>) -> Option<Self> {
+        let totals = *left.get(&last.txid)?;
+        let alone_is_worse = by_feerate(last.fee, last.vsize(), totals.fee, totals.vsize).is_lt();
+        let score =
+            if alone_is_worse { (last.fee, last.vsize()) } else { (totals.fee, totals.vsize) };
+        Some(Self { last, totals, score })
+    }
 }
 
 /// By score; of two with the same, the one whose last transaction has the smaller id is the greater.
 impl Ord for Package<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         by_feerate(self.score.0, self.score.1, other.score.0, other.score.1)
-            .then(other.last.cmp(&self.last))
+            .then(other.last.txid.cmp(&self.last.txid))
     }
 }
 
