@@ -131,6 +131,12 @@ impl Node {
         false
     }
 
+    /// Whether the JSON-RPC server would run, which is so unless `-server=0`.
+    pub fn rpc_server_runs(&self) -> bool {
+        let server = self.settings.get("server");
+        !server.is_false() && !matches!(server.as_str(), "\"0\"" | "0")
+    }
+
     /// Whether a deprecated RPC method was enabled with `-deprecatedrpc`.
     pub fn rpc_enable_deprecated(&self, method: &str) -> bool {
         let wanted = Json::string(method);

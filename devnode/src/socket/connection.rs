@@ -82,6 +82,11 @@ impl Connection {
         self.dead.get()
     }
 
+    /// Whether the client has left.
+    pub(super) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
     /// Waits until the connection is closed.
     pub(super) async fn closed(&self) {
         // The sender lives as long as this.

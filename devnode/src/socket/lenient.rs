@@ -11,6 +11,11 @@ const READ_AS_THEY_ARE: &[(Method, &str)] = &[
     (Method::BlockTemplateWaitNext, "options.fee_threshold_sat"),
     (Method::BlockTemplateWaitNext, "options.timeout_ms"),
     (Method::ChainBroadcastTransaction, "max_tx_fee_sat"),
+    (Method::ChainDeleteRwSettings, "action"),
+    (Method::ChainInitError, "message"),
+    (Method::ChainInitWarning, "message"),
+    (Method::ChainOverwriteRwSetting, "action"),
+    (Method::ChainShowProgress, "progress"),
     (Method::ChainOverwriteRwSetting, "value"),
     (Method::MiningCreateNewBlock, "options.block_reserved_weight"),
     (Method::MiningCreateNewBlock, "options.coinbase_output_max_additional_sigops"),
@@ -31,11 +36,15 @@ const READ_AS_THEY_ARE: &[(Method, &str)] = &[
     (Method::RpcExecuteRpc, "request"),
 ];
 
+/// What the contract says of values inside values inside values; a node reads more of them.
+const NESTED: &str = "is nested more than";
+
 /// The first fault of a request that a node would stumble over too.
 pub(super) fn violation(request: &Request) -> Option<Violation> {
     let method = request.method();
     let tolerated = |violation: &Violation| {
-        READ_AS_THEY_ARE.iter().any(|(of, field)| *of == method && *field == violation.field)
+        violation.description.starts_with(NESTED)
+            || READ_AS_THEY_ARE.iter().any(|(of, field)| *of == method && *field == violation.field)
     };
     request.check().err()?.into_iter().find(|violation| !tolerated(violation))
 }

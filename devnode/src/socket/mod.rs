@@ -4,6 +4,7 @@
 //! capability on, `init` makes and frees such objects, `context` and `thread` find and run server
 //! threads, `callback` calls clients, `handler` knows which of them listen, `lenient` tells what a node lets through, and `answer` turns a request into the node's
 //! reply. `faulty` is what goes wrong on demand, `rules` how a generation behaves beyond its tables.
+//! `legacy` are methods that only older generations have.
 //! Every generation of the interface is spoken by the tables of the contract crate: ordinals,
 //! layouts and inner encodings come from the profile alone.
 
@@ -16,6 +17,7 @@ mod faulty;
 mod handler;
 mod init;
 mod interrupt;
+mod legacy;
 mod lenient;
 mod listener;
 mod object;
@@ -26,7 +28,7 @@ mod thread;
 mod untyped;
 
 pub use death::Deaths;
-pub use handler::{Message, Signal};
+pub use handler::{Message, RpcCall, Signal};
 pub use listener::{ServeError, Server};
 pub use rules::Busy;
 pub use shared::Shared;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use bitcoin_grpc_contract::{At, GlueError, Inner, Method, Request, Service, transfer};
+use bitcoin_grpc_contract::{At, GlueError, Inner, Method, Reply, Request, Service, transfer};
 use capnp::any_pointer;
 use capnp::capability::{Params, Results};
 
@@ -15,7 +15,7 @@ use super::handler::Handler;
 use super::interrupt::Interrupt;
 use super::template::Template;
 use super::thread::Thread;
-use super::{answer, context, handler, init, lenient, untyped};
+use super::{answer, context, handler, init, legacy, lenient, untyped};
 use crate::fault::Called;
 
 /// What bytes that end too early make a node say.
@@ -65,6 +65,10 @@ impl Object {
         if let Some((inner, _)) = profile.inner_at(interface_id, ordinal) {
             let outcome = self.inner(inner, &params, results).await;
             return outcome.map_err(|fault| self.error(&format!("{inner:?}"), fault));
+        }
+        if let Some(method) = legacy::find(profile.name, interface_id, ordinal) {
+            let outcome = self.legacy(method, &params, results).await;
+            return outcome.map_err(|fault| self.error(&format!("{method:?}"), fault));
         }
         match profile.method_at(interface_id, ordinal) {
             Some((method, at)) => {
@@ -117,6 +121,13 @@ impl Object {
             if let Some(given) = handler::given(method, params)? {
                 let (caller, out) = (&serving.caller, results.get());
                 return self.connection.subscribe(request, given, caller, out).await;
+            }
+            if let Request::NodeExecuteRpc(q) = &request
+                && let Some(reply) = self.connection.shared.execute_rpc(q, &serving.caller).await
+            {
+                let reply = Reply::NodeExecuteRpc(reply);
+                return transfer::write_results(&reply, at, profile, results.get())
+                    .map_err(unwritable);
             }
         }
         let mut answered = answer::answer(self, request).await?;

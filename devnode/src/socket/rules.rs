@@ -8,6 +8,8 @@
 pub enum Busy {
     /// The node dies of a second call.
     Dies,
+    /// One call waits; the node dies of the next.
+    OneWaitsThenDies,
     /// One call waits; the next are refused.
     OneWaits,
     /// Calls wait for each other in order.
@@ -61,6 +63,8 @@ pub(super) struct Rules {
     pub(super) numbered_roles: bool,
     /// Whether messages to the operator have a caption.
     pub(super) captions: bool,
+    /// Whether a client that serves a command may answer with a help text of its own.
+    pub(super) help_results: bool,
     /// How the names of threads that answer JSON-RPC begin.
     pub(super) http_thread: &'static str,
     /// Name of the thread that ends the node.
@@ -71,7 +75,7 @@ const INVALID_THREAD: &str = "invalid thread handle";
 
 /// The oldest branches.
 const OLDEST: Rules = Rules {
-    busy: Busy::Queues,
+    busy: Busy::OneWaitsThenDies,
     pool: false,
     no_thread: INVALID_THREAD,
     bounds: Bounds::Die,
@@ -82,6 +86,7 @@ const OLDEST: Rules = Rules {
     dropped_handlers_end: false,
     numbered_roles: true,
     captions: true,
+    help_results: false,
     http_thread: "b-httpworker.",
     shutdown_thread: "bitcoin-node",
 };
@@ -102,6 +107,7 @@ const FEBRUARY_2026: Rules = Rules {
     dropped_handlers_end: true,
     numbered_roles: false,
     captions: false,
+    help_results: true,
     http_thread: "b-http_pool_",
     ..OLDEST
 };

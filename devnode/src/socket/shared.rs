@@ -1,6 +1,7 @@
 //! What all connections share: the node, its generation, and word of every change.
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use super::Deaths;
-use super::handler::{Registry, Signals, ValidationQueue};
+use super::handler::{Command, Registry, Signals, ValidationQueue};
+use super::legacy::Later;
 use crate::fault::Faults;
 use crate::node::Node;
 
@@ -44,6 +46,10 @@ pub struct Shared {
     pub(super) signals: Signals,
     /// Held while a client decides on a setting.
     pub(super) settings_lock: Mutex<()>,
+    /// Commands that clients serve.
+    pub(super) commands: RefCell<Vec<Command>>,
+    /// Functions to be run later, by name.
+    pub(super) later: RefCell<BTreeMap<String, Later>>,
     /// Number of server threads that were ever made.
     threads: Cell<u32>,
     /// Whether the last things before the end were done.
@@ -90,6 +96,8 @@ impl Shared {
             queue: ValidationQueue::default(),
             signals: Signals::default(),
             settings_lock: Mutex::default(),
+            commands: RefCell::default(),
+            later: RefCell::default(),
             threads: Cell::new(0),
             finished: Cell::new(false),
         }

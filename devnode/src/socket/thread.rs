@@ -54,8 +54,8 @@ impl Thread {
     /// Waits for the calls before this one, as far as a generation lets calls wait.
     pub(super) async fn enter(self: &Rc<Self>, busy: Busy) -> Result<Running, Fault> {
         match (busy, self.calls.get()) {
-            (Busy::Dies, 1..) => {
-                return Err(Fault::Dies("two calls at once on one server thread".to_owned()));
+            (Busy::Dies, 1..) | (Busy::OneWaitsThenDies, 2..) => {
+                return Err(Fault::Dies("too many calls at once on one server thread".to_owned()));
             }
             (Busy::OneWaits, 2..) => return Err(Fault::Exception("thread busy".to_owned())),
             _ => {}

@@ -216,7 +216,7 @@ fn a_callback_may_call_the_node_on_the_thread_that_waits_for_it() {
             let (client, chain) = (Rc::clone(&calls), asked.clone());
             let (found, waiting) = (Rc::clone(&found), heard.callback_thread.clone());
             Act::Later(Box::pin(async move {
-                let on = [client.thread.clone(), waiting.expect("a thread")];
+                let on = [client.thread.clone(), waiting].map(|thread| thread.expect("a thread"));
                 for thread in on {
                     let height = client.call_on(&thread, &chain, "getHeight").await;
                     found.borrow_mut().push(height.expect("a height")["result"].clone());

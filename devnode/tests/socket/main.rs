@@ -13,6 +13,7 @@ mod events;
 mod facts;
 mod handlers;
 mod life;
+mod recorded;
 mod replay;
 mod templates;
 mod threads;

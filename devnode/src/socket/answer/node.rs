@@ -3,6 +3,7 @@
 use bitcoin_grpc_contract::{Reply, Request, v1};
 
 use super::{Answer, Fault, feerate, hash_bytes, out_point, transaction};
+use crate::generation::Generation;
 use crate::node::Node;
 use crate::settings::Json;
 
@@ -16,6 +17,9 @@ fn state(node: &Node, request: &Request) -> Answer {
         Request::NodeInitLogging(_) => Reply::NodeInitLogging(v1::NodeInitLoggingResponse {}),
         Request::NodeInitParameterInteraction(_) => {
             Reply::NodeInitParameterInteraction(v1::NodeInitParameterInteractionResponse {})
+        }
+        Request::NodeAppShutdown(_) if node.generation() == Generation::Pr10102July2024 => {
+            return None;
         }
         Request::NodeBaseInitialize(_)
         | Request::NodeAppInitMain(_)
@@ -127,6 +131,11 @@ pub(super) fn change(node: &mut Node, request: &Request) -> Answer {
         Request::NodeStartShutdown(_) => {
             node.request_shutdown();
             Reply::NodeStartShutdown(v1::NodeStartShutdownResponse {})
+        }
+        // Where this can be called at all, the node answers before it ends.
+        Request::NodeAppShutdown(_) => {
+            node.request_shutdown();
+            Reply::NodeAppShutdown(v1::NodeAppShutdownResponse {})
         }
         Request::NodeUpdateRwSetting(q) => {
             let written = Some(crate::settings::SettingsAction::Write);

@@ -25,6 +25,8 @@ pub(in crate::socket) enum NodeThread {
     Net,
     /// Answers JSON-RPC.
     Http,
+    /// Takes requests of JSON-RPC in, and runs timers.
+    HttpLoop,
 }
 
 impl NodeThread {
@@ -37,6 +39,7 @@ impl NodeThread {
             Self::CapnpLoop => format!("bitcoin-node-{pid}/b-capnp-loop-{}", pid + 2),
             Self::InitLoad => format!("bitcoin-node-{pid}/b-initload-{}", pid + 3),
             Self::Net => format!("bitcoin-node-{pid}/b-net-{}", pid + 4),
+            Self::HttpLoop => format!("bitcoin-node-{pid}/b-http-{}", pid + 6),
             Self::Http => format!("bitcoin-node-{pid}/{}0-{}", rules.http_thread, pid + 5),
         }
     }

@@ -91,11 +91,25 @@ impl Callback {
         params: Params<'_>,
         read: impl FnOnce(any_pointer::Reader<'_>) -> Result<T, capnp::Error>,
     ) -> Result<T, Trouble> {
+        let ordinal = ordinal(self.connection.shared.profile, method);
+        self.call_at(caller, (method.interface_id(), ordinal), params, read).await
+    }
+
+    /// The same for a method at a place on the wire.
+    async fn call_at<T>(
+        &self,
+        caller: &Caller,
+        (interface_id, ordinal): (u64, u16),
+        params: Params<'_>,
+        read: impl FnOnce(any_pointer::Reader<'_>) -> Result<T, capnp::Error>,
+    ) -> Result<T, Trouble> {
         let connection = &self.connection;
         let client = self.client.as_ref().ok_or(Trouble::Null)?;
-        let ordinal = ordinal(connection.shared.profile, method);
+        if connection.is_closed() {
+            return Err(Trouble::Gone);
+        }
         let mut call: capnp::capability::Request<any_pointer::Owned, any_pointer::Owned> =
-            client.new_call(method.interface_id(), ordinal, None);
+            client.new_call(interface_id, ordinal, None);
         let ends = caller.ends(connection);
         params(call.get(), &mut |context| ends.write(context))?;
         let inside = &connection.callbacks_inside;
@@ -119,6 +133,17 @@ impl Callback {
         params: Params<'_>,
     ) -> Result<(), Trouble> {
         self.call(caller, method, params, |_| Ok(())).await
+    }
+
+    /// Calls a method at a place on the wire that has no parameters.
+    pub(super) async fn tell_at(
+        &self,
+        caller: &Caller,
+        interface_id: u64,
+        ordinal: u16,
+    ) -> Result<(), Trouble> {
+        let place = (interface_id, ordinal);
+        self.call_at(caller, place, &chain::only_context, |_| Ok(())).await
     }
 
     /// Tells the client that nothing more will come, by the callback's `destroy`.

@@ -1,9 +1,10 @@
 //! What clients subscribed to, and the handlers by which they end it.
 //!
 //! `registry` knows who listens to what, `queue` delivers what happened to chain and mempool, `signal` what the
-//! operator hears of, `subscribe` are the methods that take a
+//! operator hears of, `command` are commands that clients serve, `subscribe` are the methods that take a
 //! callback.
 
+mod command;
 mod queue;
 mod registry;
 mod signal;
@@ -15,6 +16,8 @@ use bitcoin_grpc_contract::wire::chain_capnp::chain;
 use bitcoin_grpc_contract::wire::handler_capnp::handler;
 use capnp::any_pointer;
 
+pub(super) use command::Command;
+pub use command::RpcCall;
 pub(super) use queue::ValidationQueue;
 pub(super) use registry::{Registration, Registry, Topic};
 pub(super) use signal::Signals;

@@ -17,6 +17,8 @@ pub(in crate::socket) const MAX_REGISTRATIONS: usize = 10_000;
 pub(in crate::socket) enum Topic {
     /// Changes of chain and mempool.
     Chain,
+    /// A command of JSON-RPC.
+    Command,
     /// Steps of the start.
     InitMessage,
     /// Messages to the operator.
@@ -42,9 +44,14 @@ pub(in crate::socket) enum Topic {
 }
 
 impl Topic {
-    /// The method that tells a callback that nothing more will come.
-    fn destroy(self) -> Inner {
-        match self {
+    fn is_for_the_operator(self) -> bool {
+        !matches!(self, Self::Chain | Self::Command)
+    }
+
+    /// The method that tells a callback that nothing more will come, if it has one.
+    fn destroy(self) -> Option<Inner> {
+        Some(match self {
+            Self::Command => return None,
             Self::Chain => Inner::ChainNotificationsDestroy,
             Self::InitMessage => Inner::InitMessageCallbackDestroy,
             Self::MessageBox => Inner::MessageBoxCallbackDestroy,
@@ -57,7 +64,7 @@ impl Topic {
             Self::BannedList => Inner::BannedListChangedCallbackDestroy,
             Self::BlockTip => Inner::NotifyBlockTipCallbackDestroy,
             Self::HeaderTip => Inner::NotifyHeaderTipCallbackDestroy,
-        }
+        })
     }
 }
 
@@ -73,6 +80,11 @@ pub(in crate::socket) struct Registration {
 }
 
 impl Registration {
+    /// Whether it has not ended.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.get()
+    }
+
     /// Tells something unless the subscription has ended. If it ends meanwhile, the callback is told so afterwards.
     pub(super) async fn tell<'a>(
         &'a self,
@@ -94,7 +106,8 @@ impl Registration {
 
     /// There is nobody to tell if the callback is null.
     async fn tell_end(&self, caller: &Caller) -> Result<(), Trouble> {
-        match self.callback.end(caller, self.topic.destroy()).await {
+        let Some(destroy) = self.topic.destroy() else { return Ok(()) };
+        match self.callback.end(caller, destroy).await {
             Err(Trouble::Null) => Ok(()),
             told => told,
         }
@@ -148,7 +161,7 @@ impl Registry {
 
     /// Whether anybody listens to anything but changes of chain and mempool.
     pub(super) fn has_operator(&self) -> bool {
-        self.list.borrow().iter().any(|known| known.topic != Topic::Chain)
+        self.list.borrow().iter().any(|known| known.topic.is_for_the_operator())
     }
 
     fn remove(&self, number: u64) {

@@ -7,6 +7,7 @@ use bitcoin_grpc_contract::{Inner, Method, Request};
 use capnp::any_pointer;
 use capnp::capability::{Client, FromClientHook};
 
+use super::command::Offer;
 use super::{Registration, Topic, return_handler};
 use crate::socket::answer::Fault;
 use crate::socket::callback::{Callback, Caller};
@@ -19,6 +20,8 @@ enum Place {
     Second,
     /// Behind a name.
     Third,
+    /// In the description of a command.
+    InCommand,
 }
 
 /// Whether a method takes a callback.
@@ -26,6 +29,7 @@ fn place(method: Method) -> Option<Place> {
     Some(match method {
         Method::ChainHandleNotifications | Method::ChainRequestMempoolTransactions => Place::Second,
         Method::ChainUpdateRwSetting => Place::Third,
+        Method::ChainHandleRpc => Place::InCommand,
         method if operators_topic(method).is_some() => Place::Second,
         _ => return None,
     })
@@ -50,7 +54,11 @@ fn operators_topic(method: Method) -> Option<Topic> {
 }
 
 /// Something that takes a callback; the callback itself may be null.
-pub(in crate::socket) struct Given(Option<Client>);
+pub(in crate::socket) struct Given {
+    client: Option<Client>,
+    /// What it serves, if it serves a command.
+    offer: Option<Offer>,
+}
 
 /// The callback in the parameters of a method that takes one.
 pub(in crate::socket) fn given(
@@ -61,8 +69,15 @@ pub(in crate::socket) fn given(
         None => return Ok(None),
         Some(Place::Second) => second(params),
         Some(Place::Third) => third(params),
+        Some(Place::InCommand) => return offered(params).map(Some).map_err(Fault::Malformed),
     };
-    client.map(|client| Some(Given(client))).map_err(Fault::Malformed)
+    client.map(|client| Some(Given { client, offer: None })).map_err(Fault::Malformed)
+}
+
+fn offered(params: any_pointer::Reader<'_>) -> Result<Given, capnp::Error> {
+    let params: chain::handle_rpc_params::Reader<'_> = params.get_as()?;
+    let mut offer = Offer::read(params.get_command()?)?;
+    Ok(Given { client: offer.actor.take(), offer: Some(offer) })
 }
 
 fn second(params: any_pointer::Reader<'_>) -> Result<Option<Client>, capnp::Error> {
@@ -86,7 +101,7 @@ impl Connection {
         caller: &Caller,
         out: any_pointer::Builder<'_>,
     ) -> Result<(), Fault> {
-        let callback = Callback::new(Rc::clone(self), given.0);
+        let callback = Callback::new(Rc::clone(self), given.client);
         match request {
             Request::ChainHandleNotifications(_) => {
                 let registration = self.register(Topic::Chain, callback)?;
@@ -102,6 +117,12 @@ impl Connection {
                 out.init_as::<chain::update_rw_setting_results::Builder<'_>>().set_result(updated);
                 Ok(())
             }
+            Request::ChainHandleRpc(_) => {
+                let offer = given.offer.ok_or(Fault::Unimplemented)?;
+                let registration = self.offer_command(offer, callback)?;
+                return_handler(registration, self, out);
+                Ok(())
+            }
             request => {
                 let topic = operators_topic(request.method()).ok_or(Fault::Unimplemented)?;
                 let registration = self.register(topic, callback)?;
@@ -115,6 +136,20 @@ impl Connection {
     fn register(&self, topic: Topic, callback: Callback) -> Result<Rc<Registration>, Fault> {
         let full = || Fault::Malformed(capnp::Error::overloaded("too many handlers".to_owned()));
         self.shared.handlers.add(topic, callback).ok_or_else(full)
+    }
+
+    /// Takes a command that the client serves. Once the node's RPC server runs, nodes fail over that.
+    fn offer_command(&self, offer: Offer, callback: Callback) -> Result<Rc<Registration>, Fault> {
+        if self.shared.node().rpc_server_runs() {
+            let what = "the RPC server runs already".to_owned();
+            return Err(match self.shared.profile.exceptions_kill {
+                true => Fault::Dies(what),
+                false => Fault::Exception(what),
+            });
+        }
+        let registration = self.register(Topic::Command, callback)?;
+        self.shared.commands.borrow_mut().push(offer.accepted(Rc::clone(&registration)));
+        Ok(registration)
     }
 
     /// Tells every waiting transaction, parents first, and then that this was all.

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use bitcoin_grpc_codegen::facts::MethodFacts;
 use bitcoin_grpc_contract::wire::init_capnp::init;
 use bitcoin_grpc_contract::wire::proxy_capnp::{thread, thread_map};
+use bitcoin_grpc_devnode::estimate::{EstimateBucket, FeeHistory};
 use bitcoin_grpc_devnode::settings::Settings;
 use bitcoin_grpc_devnode::{Generation, Node, NodeOptions};
 use bitcoin_grpc_testkit::generation::{Generation as Facts, id};
@@ -31,7 +32,8 @@ pub(crate) struct FactsClient {
     pub(crate) init: Object,
     /// What the node called, in order.
     pub(crate) log: Log,
-    pub(crate) thread: thread::Client,
+    /// None to name no thread.
+    pub(crate) thread: Option<thread::Client>,
     pub(crate) callback_thread: Option<thread::Client>,
     /// The task that speaks to the node; the connection closes with it.
     task: tokio::task::JoinHandle<()>,
@@ -89,7 +91,7 @@ impl FactsClient {
         }
         let reply = request.send().promise.await.expect("constructed");
         let threads = reply.get().expect("reply").get_thread_map().expect("thread map");
-        let thread = crate::client::make_thread(&threads).await;
+        let thread = Some(crate::client::make_thread(&threads).await);
         Self {
             served: Rc::clone(served),
             generation: &World::get().peer(served.profile.name).generation,
@@ -174,7 +176,7 @@ impl FactsClient {
             }
             None => Tree::Null,
         };
-        let thread = named(Some(&self.thread));
+        let thread = named(self.thread.as_ref());
         let callback_thread = named(self.callback_thread.as_ref());
         Tree::of([("thread", thread), ("callbackThread", callback_thread)])
     }
@@ -230,11 +232,34 @@ impl std::fmt::Debug for Answered {
 
 /// A node of a generation with the chain and the mempool of the recordings.
 pub(crate) fn recorded_node(profile: &str) -> Node {
-    let mut node = empty_node(profile, &["-blockfilterindex=1", "-mocktime=1700080407"]);
+    recorded_node_with(profile, &["-blockfilterindex=1", "-mocktime=1700080407"])
+}
+
+/// The same with these words on its command line.
+pub(crate) fn recorded_node_with(profile: &str, words: &[&str]) -> Node {
+    let mut node = empty_node(profile, words);
     let chain = chain_of(profile);
     let (blocks, mempool) = (golden(chain, "blocks.jsonl"), golden(chain, "mempool.jsonl"));
     node.load(&blocks, Some(&mempool)).expect("the recorded chain");
+    node.set_fee_history(recorded_history());
     node
+}
+
+/// What the recorded nodes' estimators had seen: too little. It is not in the blocks, so it is set.
+fn recorded_history() -> FeeHistory {
+    FeeHistory {
+        usable_target: 9,
+        seen: EstimateBucket {
+            start: 0.0,
+            end: 1e99,
+            within_target: 3.820139795242901,
+            total_confirmed: 3.820139795242901,
+            in_mempool: 0.0,
+            left_mempool: 0.0,
+        },
+        decay: 0.962,
+        scale: 1,
+    }
 }
 
 /// The same after the recorder had made wallets and three blocks.

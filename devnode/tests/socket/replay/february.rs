@@ -42,7 +42,7 @@ pub(super) fn recorded_node(label: &str, chain: &str) -> Node {
 }
 
 /// The peer that the recorder played, in the words that its statistics show.
-fn peer(now: i64) -> Peer {
+pub(crate) fn peer(now: i64) -> Peer {
     let counted = |counts: &[(&str, u64)]| {
         counts.iter().map(|(name, bytes)| ((*name).to_owned(), *bytes)).collect()
     };

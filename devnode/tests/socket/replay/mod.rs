@@ -11,4 +11,6 @@ mod methods;
 mod newest;
 mod run;
 
+pub(crate) use differences::of as difference;
+pub(crate) use february::peer as recorded_peer;
 pub(crate) use run::same;

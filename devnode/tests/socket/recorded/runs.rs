@@ -1,0 +1,166 @@
+//! The runs.
+
+use bitcoin_grpc_devnode::Node;
+use bitcoin_grpc_devnode::settings::Json;
+use serde_json::Value;
+
+use super::run::Replay;
+use crate::client::with_world;
+use crate::events::lines;
+use crate::facts::{node_after_wallets, recorded_node, recorded_node_with};
+
+const MAY_2025: &str = "pr29409-2025-05";
+const JULY_2024: &str = "pr10102-2024-07";
+const FEBRUARY_2026: &str = "pr10102-2026-02";
+
+/// The command line of a recorded node.
+fn words(label: &str) -> Vec<String> {
+    let info = lines_of_json(label);
+    let words = info["command_line"].as_array().expect("words").iter();
+    words.map(|word| word.as_str().expect("a word").to_owned()).collect()
+}
+
+fn lines_of_json(label: &str) -> Value {
+    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/golden")
+        .join(label)
+        .join("chain.json");
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a file")).expect("JSON")
+}
+
+/// The lines of a run.
+fn records(label: &str, run: &str) -> Vec<Value> {
+    let of_run = |record: &Value| record["run"] == run;
+    lines(&format!("{label}/calls.jsonl")).into_iter().filter(of_run).collect()
+}
+
+/// Replays lines from a state; so many agree and so many are left out.
+fn replay(
+    label: &'static str,
+    records: &[Value],
+    fresh: &dyn Fn() -> Node,
+    (agreed, left_out): (usize, usize),
+) {
+    with_world(label, fresh(), async |world| {
+        let mut replay = Replay::new(label, world, fresh).await;
+        replay.run(records).await;
+        replay.finish(agreed, left_out);
+    });
+}
+
+/// Replays a run from the recorded chain and mempool.
+fn from_the_start(label: &'static str, run: &str, counts: (usize, usize)) {
+    let words = words(label);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    replay(label, &records(label, run), &|| recorded_node_with(label, &words), counts);
+}
+
+#[test]
+fn may_2025() {
+    from_the_start(MAY_2025, "base", (384, 0));
+}
+
+#[test]
+fn july_2024() {
+    from_the_start(JULY_2024, "base", (371, 3));
+}
+
+#[test]
+fn february_2026() {
+    from_the_start(FEBRUARY_2026, "base", (367, 0));
+}
+
+#[test]
+fn edges_of_may_2025() {
+    from_the_start(MAY_2025, "edge", (90, 21));
+}
+
+#[test]
+fn edges_of_july_2024() {
+    from_the_start(JULY_2024, "edge", (36, 6));
+}
+
+#[test]
+fn edges_of_february_2026() {
+    from_the_start(FEBRUARY_2026, "edge", (33, 1));
+}
+
+#[test]
+fn the_node_of_july_2024() {
+    from_the_start(JULY_2024, "node", (133, 11));
+}
+
+#[test]
+fn mining_of_may_2025() {
+    from_the_start(MAY_2025, "mining", (67, 0));
+}
+
+#[test]
+fn edges_of_mining_of_may_2025() {
+    from_the_start(MAY_2025, "mining-edge", (12, 0));
+}
+
+#[test]
+fn tight_limits_of_may_2025() {
+    replay(MAY_2025, &records(MAY_2025, "limits"), &limited, (35, 0));
+}
+
+/// A node with many settings, in the places where they may be set.
+fn limited() -> Node {
+    let mut node = recorded_node_with(
+        MAY_2025,
+        &[
+            "-server=1",
+            "-limitancestorcount=2",
+            "-limitdescendantcount=2",
+            "-minrelaytxfee=0.00002",
+            "-incrementalrelayfee=0.00003",
+            "-dustrelayfee=0.00005",
+            "-deprecatedrpc=accounts",
+            "-wallet=w1",
+            "-wallet=w2",
+            "-settings=golden_settings.json",
+        ],
+    );
+    let settings = node.settings_mut();
+    for line in ["server=1", "uacomment=golden", "uacomment=two", "nopermitbaremultisig=0"] {
+        settings.add_config(line, false);
+    }
+    settings.add_config("permitbaremultisig=0", true);
+    let saved = [
+        ("golden", r#"{"x":[1,2.5,"t",null,false]}"#),
+        ("dbcache", "8"),
+        ("wallet", r#"["a","b"]"#),
+    ];
+    for (name, value) in saved {
+        settings.update_rw(name, Json::parse(value), None);
+    }
+    node
+}
+
+#[test]
+fn more_of_july_2024() {
+    let fresh = || node_after_wallets(JULY_2024);
+    replay(JULY_2024, &records(JULY_2024, "extra"), &fresh, (10, 9));
+}
+
+#[test]
+fn more_of_february_2026() {
+    let fresh = || node_after_wallets(FEBRUARY_2026);
+    replay(FEBRUARY_2026, &records(FEBRUARY_2026, "extra"), &fresh, (28, 0));
+}
+
+/// Each call has a node of its own, which may end.
+#[test]
+fn calls_that_end_a_node() {
+    let mut ended = 0;
+    for label in [JULY_2024, FEBRUARY_2026] {
+        let calls = records(label, "ending");
+        for call in calls.iter().filter(|call| call["note"] == "one node start for this call") {
+            let fresh = || recorded_node(label);
+            replay(label, std::slice::from_ref(call), &fresh, (1, 0));
+            ended += 1;
+        }
+    }
+    assert_eq!(ended, 12);
+}
