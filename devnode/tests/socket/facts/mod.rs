@@ -272,7 +272,8 @@ pub(crate) fn node_after_wallets(profile: &str) -> Node {
     node
 }
 
-fn empty_node(profile: &str, words: &[&str]) -> Node {
+/// A node that knows genesis only.
+pub(crate) fn empty_node(profile: &str, words: &[&str]) -> Node {
     let generation = Generation::of_profile(profile).expect("a generation");
     let settings = Settings::from_command_line(words.iter().copied());
     Node::new(NodeOptions::from_settings(generation, settings))
@@ -280,7 +281,10 @@ fn empty_node(profile: &str, words: &[&str]) -> Node {
 
 /// The folder with the chain of a generation: most recordings began with the same.
 fn chain_of(profile: &str) -> &str {
-    if profile == "pr10102-2024-07" { profile } else { "pr29409-2025-05" }
+    match profile {
+        "pr10102-2024-07" | "core-32" => profile,
+        _ => "pr29409-2025-05",
+    }
 }
 
 fn golden(folder: &str, file: &str) -> PathBuf {

@@ -1,13 +1,15 @@
 //! The runs.
 
+use bitcoin::ScriptBuf;
 use bitcoin_grpc_devnode::Node;
+use bitcoin_grpc_devnode::clock::Clock;
 use bitcoin_grpc_devnode::settings::Json;
 use serde_json::Value;
 
 use super::run::Replay;
 use crate::client::with_world;
 use crate::events::lines;
-use crate::facts::{node_after_wallets, recorded_node, recorded_node_with};
+use crate::facts::{empty_node, node_after_wallets, recorded_node, recorded_node_with};
 
 const MAY_2025: &str = "pr29409-2025-05";
 const JULY_2024: &str = "pr10102-2024-07";
@@ -136,6 +138,29 @@ fn limited() -> Node {
         settings.update_rw(name, Json::parse(value), None);
     }
     node
+}
+
+/// The recorder mined a chain of its own, a hundred blocks at a time, and its node threw the older ones away.
+#[test]
+fn pruning_of_may_2025() {
+    let pruned = || {
+        let mut node = empty_node(MAY_2025, &["-prune=1", "-fastprune"]);
+        let anyone = ScriptBuf::from_bytes(vec![0x51]);
+        for hundred in 0..8 {
+            node.set_clock(Clock::Mock(1_700_006_000 + 6000 * hundred));
+            for _ in 0..100 {
+                node.mine_one(&anyone).expect("a block");
+            }
+        }
+        node.prune_below(276);
+        node
+    };
+    replay(MAY_2025, &records(MAY_2025, "pruned"), &pruned, (15, 0));
+}
+
+#[test]
+fn more_of_august_2026() {
+    from_the_start("core-32", "extra", (3, 0));
 }
 
 #[test]
