@@ -38,11 +38,6 @@ impl Node {
         folder.close_journal(journal)
     }
 
-    /// Whether every change of the chain is written somewhere.
-    pub fn is_kept(&self) -> bool {
-        self.journal.is_some()
-    }
-
     /// Writes a change of the chain. A node that cannot do that stops, as real ones do.
     pub(super) fn record(&mut self, record: impl FnOnce() -> Record) {
         let Some(journal) = &mut self.journal else { return };

@@ -115,14 +115,17 @@ impl Node {
         if self.index.entry(id).has_data() {
             return Ok(None);
         }
-        self.record(|| Record::Block(Box::new(block.clone())));
         let parent = self.index.entry(id).parent.unwrap_or(id);
         if let Err(reject) = check_contextual(&block, &self.index, parent) {
+            // The block may be of any length, and is not kept.
+            self.record(|| Record::Header(block.header));
             if reject.kind != RejectKind::Mutated {
+                self.record(|| Record::Invalidate(block.block_hash()));
                 self.index.mark_failed(id);
             }
             return Err(reject);
         }
+        self.record(|| Record::Block(Box::new(block.clone())));
         self.index.attach(id, Arc::new(block));
         Ok(Some(id))
     }

@@ -62,7 +62,11 @@ impl Journal {
         if self.failure.is_some() {
             return;
         }
-        let outcome = self.file.write_all(&framed(&record.encode()));
+        let body = record.encode();
+        let outcome = match body.len() <= MAX_RECORD {
+            true => self.file.write_all(&framed(&body)),
+            false => Err(io::Error::other("a record is too long")),
+        };
         self.failure = outcome.err().map(|source| failed(&self.path, source));
     }
 

@@ -63,6 +63,35 @@ fn everything_comes_back_after_a_clean_end() {
     assert_eq!(waiting(&again), waiting(&node));
 }
 
+/// A block that is refused for good leaves its header and its mark, however long it was.
+#[test]
+fn refused_blocks_stay_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut node, data) = open(folder.path()).unwrap();
+    node.generate(3).unwrap();
+    let script = crate::miner::TemplateOptions::default().script_pubkey;
+    let mut block = node.build_block(Vec::new(), &script).unwrap();
+    let coinbase = &mut block.txdata[0];
+    coinbase.lock_time = bitcoin::absolute::LockTime::from_consensus(1_000);
+    coinbase.input[0].sequence = bitcoin::Sequence::ZERO;
+    block.header.merkle_root = block.compute_merkle_root().unwrap();
+    assert!(crate::miner::solve(&mut block.header));
+    let verdict = node.submit_block(block.clone());
+    assert_eq!(verdict.reason(), "bad-txns-nonfinal");
+    let hash = block.block_hash();
+    assert!(node.find_block(&hash).unwrap().entry().failed);
+    drop(data);
+    let (mut again, _data) = open(folder.path()).unwrap();
+    assert_eq!(known(&again), known(&node));
+    assert_eq!(again.submit_block(block).reason(), node_reason(&mut node, hash));
+}
+
+/// What a node says of a header that it knows to be invalid.
+fn node_reason(node: &mut Node, hash: bitcoin::BlockHash) -> String {
+    let header = node.find_block(&hash).unwrap().entry().header;
+    node.submit_header(header).unwrap_err().reason
+}
+
 #[test]
 fn it_goes_on_where_it_ended() {
     let folder = tempfile::tempdir().unwrap();
