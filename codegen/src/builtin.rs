@@ -8,6 +8,12 @@ const FILE: &str = "common";
 const TIMESTAMP: &str = ".google.protobuf.Timestamp";
 const DURATION: &str = ".google.protobuf.Duration";
 
+/// Longest handle of a lease. Those that are given out have some 40 bytes, and the instance's name.
+const MAX_HANDLE: u32 = 200;
+
+/// Longest name of a wallet, as where wallets are made.
+const MAX_NAME: u32 = 1000;
+
 /// A plain field that mirrors nothing yet.
 #[must_use]
 pub(crate) fn field(name: &str, doc: &str, shape: Shape) -> ProtoField {
@@ -232,10 +238,15 @@ pub(crate) fn key_of(target: Target) -> Vec<ProtoField> {
     match target {
         Target::Root => Vec::new(),
         Target::Leased => {
-            vec![field("handle", "Handle of the lease on the object.", Shape::String(Content::Raw))]
+            vec![key("handle", "Handle of the lease on the object.", MAX_HANDLE)]
         }
-        Target::Named => vec![field("wallet", "Name of the wallet.", Shape::String(Content::Raw))],
+        Target::Named => vec![key("wallet", "Name of the wallet.", MAX_NAME)],
     }
+}
+
+fn key(name: &str, doc: &str, max_bytes: u32) -> ProtoField {
+    let limits = Limits { max_bytes: Some(max_bytes), ..Limits::default() };
+    ProtoField { limits, ..field(name, doc, Shape::String(Content::Raw)) }
 }
 
 /// Message of a stream from the node: number, time, and one event.

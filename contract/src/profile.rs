@@ -1,6 +1,6 @@
 //! Generations of the node's interface, and what each has.
 
-use crate::glue::{Inner, Method, PROFILES};
+use crate::glue::{Inner, Method, PROFILES, Service};
 
 /// One generation of the node's interface ("wire profile").
 #[derive(Debug)]
@@ -78,6 +78,13 @@ impl Profile {
     #[must_use]
     pub fn slot(&self, method: Method) -> Slot {
         self.methods[method as usize]
+    }
+
+    /// Whether this generation can be asked anything of a service.
+    #[must_use]
+    pub fn has(&self, service: Service) -> bool {
+        let of_service = Method::ALL.into_iter().filter(|method| method.info().service == service);
+        of_service.into_iter().any(|method| matches!(self.slot(method), Slot::Callable(_)))
     }
 
     /// What this generation has of a method outside the contract.

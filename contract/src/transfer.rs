@@ -1,10 +1,12 @@
 //! Carries calls across: from request to parameters, from results to reply, and back.
 
 use bytes::Bytes;
+use capnp::capability::Client;
 
 use crate::error::GlueError;
 use crate::glue::{self, Method, Reply, Request};
 use crate::profile::{At, Profile};
+use crate::v1;
 use crate::wire::proxy_capnp::context;
 
 /// Fills the context of a call: the server thread that runs it, and the one for callbacks.
@@ -35,6 +37,34 @@ pub fn read_results(
     results: capnp::any_pointer::Reader<'_>,
 ) -> Result<Reply, GlueError> {
     glue::read_results(method, at, profile, results)
+}
+
+/// The objects that the results of a call pass, in the order of
+/// [`object_places`]; `None` where a pointer is null.
+///
+/// # Errors
+/// When the results are malformed.
+pub fn result_objects(
+    method: Method,
+    at: At,
+    results: capnp::any_pointer::Reader<'_>,
+) -> Result<Vec<Option<Client>>, GlueError> {
+    glue::result_objects(method, at, results)
+}
+
+/// What stands for an object in a reply. [`read_results`] leaves it blank: who holds the object
+/// says how callers name it.
+#[derive(Debug, PartialEq)]
+pub enum ObjectPlace<'a> {
+    /// A lease on it.
+    Lease(&'a mut v1::Lease),
+    /// Its name.
+    Name(&'a mut String),
+}
+
+/// The places of the objects in a reply, in order.
+pub fn object_places(reply: &mut Reply) -> Vec<ObjectPlace<'_>> {
+    glue::object_places(reply)
 }
 
 /// Reads the parameters of a call as a server does, and its context if it has one.

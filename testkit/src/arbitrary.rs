@@ -157,7 +157,7 @@ impl Making {
             Kind::Key(kind) => {
                 self.of_kind(kind, types.map(|ty| ty.and_then(|t| argument(t, 0))), proto, plan)?
             }
-            Kind::Object => return None,
+            Kind::Object => self.object(proto)?,
         })
     }
 
@@ -183,6 +183,15 @@ impl Making {
             members.push(if sure { value } else { prop_oneof![Just(Vec::new()), value].boxed() });
         }
         Some(members.prop_map(move |members| Value::Message(built(&descriptor, members))).boxed())
+    }
+
+    /// Who reads a reply leaves the places of objects blank.
+    fn object(self, proto: &FieldDescriptor) -> Option<BoxedStrategy<Value>> {
+        let blank = match proto.kind() {
+            ProtoKind::Message(lease) => Value::Message(DynamicMessage::new(lease)),
+            _ => Value::String(String::new()),
+        };
+        (!self.request).then(|| Just(blank).boxed())
     }
 
     fn bit(self, plan: &FieldPlan) -> BoxedStrategy<Value> {

@@ -29,7 +29,7 @@ pub struct Crossing {
 /// When the message is not what the plan is for.
 #[must_use]
 pub fn cross(peer: &Peer, plan: &Plan, layout: &Layout, message: &DynamicMessage) -> Crossing {
-    let mut walk = Walk { peer, lacking: Vec::new() };
+    let mut walk = Walk { peer, lacking: Vec::new(), objects: 0 };
     let (tree, seen) = walk.message(plan, layout, message);
     Crossing { tree, seen, lacking: walk.lacking }
 }
@@ -37,6 +37,8 @@ pub fn cross(peer: &Peer, plan: &Plan, layout: &Layout, message: &DynamicMessage
 struct Walk<'a> {
     peer: &'a Peer,
     lacking: Vec<String>,
+    /// Objects met so far; each is the next in the message's table.
+    objects: u32,
 }
 
 type Fields = BTreeMap<String, Tree>;
@@ -90,9 +92,6 @@ impl Walk<'_> {
         fields: &mut Fields,
         seen: &mut DynamicMessage,
     ) {
-        if carries_object(&plan.kind) {
-            return;
-        }
         let (tree, value) = self.value(&plan.kind, &place.ty, &plan.proto, value);
         let optional =
             plan.proto.supports_presence() && matches!(tree, Tree::Text(_) | Tree::Data(_));
@@ -110,7 +109,7 @@ impl Walk<'_> {
         fields: &mut Fields,
         seen: &mut DynamicMessage,
     ) {
-        if place.flag.is_some() || carries_object(&plan.kind) {
+        if place.flag.is_some() {
             return;
         }
         let zero = plan.field.notes.nullable && !is_pointer(&place.ty);
@@ -150,7 +149,6 @@ impl Walk<'_> {
         let layout = self.peer.generation.structure(name, args).into_owned();
         let mut result = layout.blank();
         match value {
-            Some(_) if carries_object(&plan.kind) => return,
             Some(value) => {
                 let ty = &layout.slot(half).expect("a half of a Result").ty;
                 let (tree, value) = self.value(&plan.kind, ty, &plan.proto, value);
@@ -202,7 +200,10 @@ impl Walk<'_> {
                 fields.insert("key".to_owned(), key);
                 (Tree::Struct(fields), value)
             }
-            Kind::Object => panic!("no object is carried"),
+            Kind::Object => {
+                self.objects += 1;
+                same(Tree::Capability(self.objects - 1))
+            }
         }
     }
 
@@ -272,15 +273,6 @@ impl Walk<'_> {
             seen.set_field(&proto, value);
         }
         (Tree::Struct(fields), Value::Message(seen))
-    }
-}
-
-/// Objects are for those who hold leases and names; the translation leaves them out.
-fn carries_object(kind: &Kind) -> bool {
-    match kind {
-        Kind::Object => true,
-        Kind::List(inner) => carries_object(inner),
-        _ => false,
     }
 }
 

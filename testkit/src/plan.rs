@@ -116,7 +116,7 @@ pub enum Kind {
     Key(Box<Kind>),
     /// A bit that stands for the first two broadcast methods.
     Relay,
-    /// An object of the node's, which no translation carries.
+    /// An object of the node's. A blank lease or name stands for it in a reply.
     Object,
 }
 

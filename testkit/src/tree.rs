@@ -51,6 +51,37 @@ impl Tree {
         Self::Exactly(Box::new(self))
     }
 
+    /// Number of objects in it.
+    #[must_use]
+    pub fn objects(&self) -> usize {
+        match self {
+            Self::Capability(_) => 1,
+            Self::List(items) => items.iter().map(Self::objects).sum(),
+            Self::Struct(fields) => fields.values().map(Self::objects).sum(),
+            Self::Exactly(inner) => inner.objects(),
+            _ => 0,
+        }
+    }
+
+    /// The same without objects, which are put into a message by who holds them: null pointers
+    /// stand in their places, and nothing in place of what would hold nothing else.
+    #[must_use]
+    pub fn without_objects(&self) -> Self {
+        match self {
+            Self::Capability(_) => Self::Null,
+            Self::List(items) if matches!(items.first(), Some(Self::Capability(_))) => Self::Null,
+            Self::List(items) => Self::List(items.iter().map(Self::without_objects).collect()),
+            Self::Struct(fields) => match fields.get("value") {
+                Some(Self::Exactly(inner)) if matches!(**inner, Self::Capability(_)) => Self::Null,
+                _ => Self::Struct(
+                    fields.iter().map(|(name, f)| (name.clone(), f.without_objects())).collect(),
+                ),
+            },
+            Self::Exactly(inner) => inner.without_objects().exactly(),
+            other => other.clone(),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         match self {
             Self::Null => true,

@@ -4,6 +4,7 @@
 //! client can send, a `check_…` function; and the tables of methods and generations on top.
 
 mod check;
+mod objects;
 mod read;
 mod services;
 mod table;
@@ -35,6 +36,7 @@ pub fn glue(generated: &Generated) -> String {
         }
     }
     out += &check::functions(&glue);
+    out += &objects::functions(&glue);
     out += &redacted(generated);
     out
 }

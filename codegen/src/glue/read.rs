@@ -197,6 +197,14 @@ fn place_value(glue: &Glue<'_>, place: &Place, shape: &Shape) -> Option<String> 
 /// The expression that turns `from`, a value of wire type `ty`, into a value of the contract.
 fn value(glue: &Glue<'_>, ty: &Type, shape: &Shape, from: &str) -> Option<String> {
     Some(match (shape, ty) {
+        // Somebody else names the object or leases it; that there is one is said here.
+        (Shape::Lease, Type::Interface { .. }) => "v1::Lease::default()".to_owned(),
+        (Shape::ObjectName, Type::Interface { .. }) => "String::new()".to_owned(),
+        (Shape::List(inner), Type::List(element))
+            if **inner == Shape::ObjectName && matches!(**element, Type::Interface { .. }) =>
+        {
+            format!("vec![String::new(); {from}.len() as usize]")
+        }
         (Shape::Bool, Type::Bool) | (Shape::Double, _) => from.to_owned(),
         (Shape::Bool, _) => format!("{from} != 0"),
         (Shape::Int32 | Shape::Int64 | Shape::UInt32 | Shape::UInt64 | Shape::Enum(_), _) => {

@@ -21,7 +21,7 @@ pub(super) fn tables(glue: &Glue<'_>, profiles: &[Profile]) -> String {
     out
 }
 
-fn rpcs<'a>(glue: &'a Glue<'_>) -> impl Iterator<Item = (&'a Service, &'a Rpc)> {
+pub(super) fn rpcs<'a>(glue: &'a Glue<'_>) -> impl Iterator<Item = (&'a Service, &'a Rpc)> {
     glue.contract.services.iter().flat_map(|s| s.methods.iter().map(move |m| (s, m)))
 }
 
@@ -316,7 +316,7 @@ fn transfers(glue: &Glue<'_>, out: &mut String) {
     let empty = BTreeMap::new();
     let _ = &empty as &BTreeMap<(), ()>;
     out.push_str("pub(crate) fn write_params(request: &Request, at: At, p: &Profile, params: capnp::any_pointer::Builder<'_>, context: ContextWriter<'_>) -> Result<(), GlueError> {\n    let _ = &context;\n    match (request, at.params) {\n");
-    for_layouts(glue, Part::Params, |variant, index, module, function, has_context| {
+    for_layouts(glue, Part::Params, |variant, index, _, module, function, has_context| {
         let context = if has_context { "context(b.reborrow().init_context()); " } else { "" };
         let _ = writeln!(
             out,
@@ -325,7 +325,7 @@ fn transfers(glue: &Glue<'_>, out: &mut String) {
     });
     out.push_str("        _ => Err(GlueError::NoLayout),\n    }\n}\n\n");
     out.push_str("pub(crate) fn read_params<'a>(method: Method, at: At, p: &Profile, params: capnp::any_pointer::Reader<'a>) -> Result<(Request, Option<wire::proxy_capnp::context::Reader<'a>>), GlueError> {\n    match (method, at.params) {\n");
-    for_layouts(glue, Part::Params, |variant, index, module, function, has_context| {
+    for_layouts(glue, Part::Params, |variant, index, _, module, function, has_context| {
         let context = if has_context {
             "if r.has_context() { Some(r.get_context()?) } else { None }"
         } else {
@@ -338,7 +338,7 @@ fn transfers(glue: &Glue<'_>, out: &mut String) {
     });
     out.push_str("        _ => Err(GlueError::NoLayout),\n    }\n}\n\n");
     out.push_str("pub(crate) fn read_results(method: Method, at: At, p: &Profile, results: capnp::any_pointer::Reader<'_>) -> Result<Reply, GlueError> {\n    match (method, at.results) {\n");
-    for_layouts(glue, Part::Results, |variant, index, module, function, _| {
+    for_layouts(glue, Part::Results, |variant, index, _, module, function, _| {
         let _ = writeln!(
             out,
             "        (Method::{variant}, {index}) => Ok(Reply::{variant}(read_{function}(results.get_as::<{module}::Reader<'_>>()?, p)?)),"
@@ -346,7 +346,7 @@ fn transfers(glue: &Glue<'_>, out: &mut String) {
     });
     out.push_str("        _ => Err(GlueError::NoLayout),\n    }\n}\n\n");
     out.push_str("pub(crate) fn write_results(reply: &Reply, at: At, p: &Profile, results: capnp::any_pointer::Builder<'_>) -> Result<(), GlueError> {\n    match (reply, at.results) {\n");
-    for_layouts(glue, Part::Results, |variant, index, module, function, _| {
+    for_layouts(glue, Part::Results, |variant, index, _, module, function, _| {
         let _ = writeln!(
             out,
             "        (Reply::{variant}(m), {index}) => write_{function}(m, results.init_as::<{module}::Builder<'_>>(), p),"
@@ -356,12 +356,16 @@ fn transfers(glue: &Glue<'_>, out: &mut String) {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Part {
+pub(super) enum Part {
     Params,
     Results,
 }
 
-fn for_layouts(glue: &Glue<'_>, part: Part, mut emit: impl FnMut(&str, usize, &str, &str, bool)) {
+pub(super) fn for_layouts(
+    glue: &Glue<'_>,
+    part: Part,
+    mut emit: impl FnMut(&str, usize, &WireStruct, &str, &str, bool),
+) {
     for (service, rpc) in rpcs(glue) {
         if part == Part::Results && rpc.form != Form::Unary {
             continue;
@@ -383,7 +387,7 @@ fn for_layouts(glue: &Glue<'_>, part: Part, mut emit: impl FnMut(&str, usize, &s
             };
             let function = glue.function_name(key, wire, message);
             let variant = format!("{}{}", service.name, rpc.name);
-            emit(&variant, index, &glue.module(wire), &function, glue.context_of(wire));
+            emit(&variant, index, wire, &glue.module(wire), &function, glue.context_of(wire));
         }
     }
     let _ = snake("");

@@ -74,6 +74,15 @@ impl Subject {
         Ok(any::reply_message(&reply, &response.descriptor))
     }
 
+    /// Places for objects in the reply that the glue reads.
+    pub(crate) fn object_places(&self, results: &Tree) -> Result<usize, GlueError> {
+        let segment = encode::encode(&self.peer.generation, &self.passage.results, results);
+        let mut reply = read(&segment, |root| {
+            transfer::read_results(self.method, self.at, self.profile, root)
+        })?;
+        Ok(transfer::object_places(&mut reply).len())
+    }
+
     /// Results as the glue writes them.
     pub(crate) fn write_results(&self, response: &DynamicMessage) -> Result<Tree, GlueError> {
         let reply = any::reply(self.method, response);

@@ -130,8 +130,10 @@ fn reply_arrives(subject: &Subject, message: &DynamicMessage) -> Case {
     let crossing = cross(subject.peer, response, &passage.results, message);
     let read = subject.read_results(&crossing.tree).map_err(glue("read_results"))?;
     alike(&read, &normal(&crossing.seen))?;
+    let places = subject.object_places(&crossing.tree).map_err(glue("object_places"))?;
+    same(&places, &crossing.tree.objects())?;
     let results = subject.write_results(message).map_err(glue("write_results"))?;
-    crossing.tree.expect(&results).map_err(TestCaseError::fail)
+    crossing.tree.without_objects().expect(&results).map_err(TestCaseError::fail)
 }
 
 /// What the schema allows, the check must let pass.

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bitcoin_grpc_contract::wire::proxy_capnp::context;
-use bitcoin_grpc_contract::{Form, Method, Target, transfer};
+use bitcoin_grpc_contract::{Form, Method, transfer};
 use bitcoin_grpc_testkit::any::{self, normal};
 use bitcoin_grpc_testkit::arbitrary::{requests, responses};
 use bitcoin_grpc_testkit::cross::cross;
@@ -88,6 +88,15 @@ impl Connection {
                 let mining = self.object(&self.init, "Init", "makeMining").await?;
                 self.object(&mining, "Mining", "createNewBlock").await
             }
+            "Wallet" => {
+                let created =
+                    self.subjects.iter().find(|s| s.method == Method::WalletLoaderCreateWallet);
+                let created = created.expect("a generation with wallets");
+                let loader = Box::pin(self.service(created.method)).await?;
+                let request = DynamicMessage::new(created.passage.request.descriptor.clone());
+                let answer = self.call(created, &loader, &request).await?;
+                Ok(objects(created, answer.get()?).pop().expect("a wallet"))
+            }
             "WalletLoader" if makes("makeNode") => {
                 let node = self.object(&self.init, "Init", "makeNode").await?;
                 self.object(&node, "Node", "customWalletLoader").await
@@ -138,8 +147,9 @@ async fn every_method(profile: &str, methods: usize) {
     let connection = Connection::open(&path, profile).await.expect("a connection");
     let mut called = 0;
     for subject in Subject::all(profile) {
-        let served = subject.method.info().service.target() != Target::Named;
-        if subject.method.info().form == Form::Unary && served {
+        if subject.method.info().form == Form::Unary {
+            let wallet = Tree::of([("result", Tree::of([("value", Tree::Capability(0))]))]);
+            prepare(&prepared, key("WalletLoader", "createWallet"), wallet);
             let object = connection.service(subject.method).await.expect("an object");
             for _ in 0..ROUNDS {
                 one_call(&connection, &server, &prepared, &subject, &object).await;
@@ -149,6 +159,25 @@ async fn every_method(profile: &str, methods: usize) {
     }
     assert_eq!(called, methods, "{profile}");
     let _ = std::fs::remove_file(&path);
+}
+
+/// The objects of a reply, as the glue finds them.
+fn objects(subject: &Subject, results: any_pointer::Reader<'_>) -> Vec<Client> {
+    let objects = transfer::result_objects(subject.method, subject.at, results).expect("objects");
+    objects.into_iter().map(|object| object.expect("no null pointer")).collect()
+}
+
+/// The interface of the objects that a method returns.
+fn interface_of_objects(method: Method) -> &'static str {
+    match method.info().service.name() {
+        "Mining" | "BlockTemplate" => "BlockTemplate",
+        "Node" => "ExternalSigner",
+        _ => "Wallet",
+    }
+}
+
+fn prepare(prepared: &Prepared, name: String, results: Tree) {
+    prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(name, results);
 }
 
 async fn one_call(
@@ -173,7 +202,8 @@ async fn one_call(
     let interface =
         &peer.generation.method_at(passage.interface_id, passage.ordinal).expect("a method").0;
     let name = key(interface, subject.method.info().wire_name);
-    prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(name, reply.tree);
+    let expected_objects = reply.tree.objects();
+    prepare(prepared, name, reply.tree);
 
     let answered = connection.call(subject, object, &request).await.expect("an answer");
     let results = answered.get().expect("results");
@@ -181,10 +211,21 @@ async fn one_call(
         .expect("a reply");
     let found = any::reply_message(&found, &response.descriptor);
     assert!(found == normal(&reply.seen), "{}: the reply comes back changed", subject.name());
+    let objects = objects(subject, results);
+    assert_eq!(objects.len(), expected_objects, "{}", subject.name());
+    let calls = server.calls();
+    for object in objects {
+        // Each answers to what every object of its interface has.
+        let interface = interface_of_objects(subject.method);
+        if let Err(error) = connection.object(&object, interface, "destroy").await {
+            // It has no result; what counts is that there is such a method.
+            assert!(!error.to_string().contains("no method"), "{}: {error}", subject.name());
+        }
+    }
     if subject.method.info().wire_name == "destroy" {
         return;
     }
-    let call = server.calls().pop().expect("a call");
+    let call = calls.into_iter().next_back().expect("a call");
     assert_eq!(call.names_a_thread(), passage.has_context, "{}", subject.name());
     let (Tree::Struct(mut expected), mut params) = (expected, call.params) else {
         panic!("no struct")

@@ -162,6 +162,7 @@ impl Object {
 
     fn with_object(&self, ty: &Type, value: &Tree, table: &mut CapTable) -> Tree {
         match (ty, value) {
+            (ty, Tree::Exactly(inner)) => self.with_object(ty, inner, table),
             (Type::Interface { name }, Tree::Capability(_)) => {
                 let object = Self { interface: name.clone(), shared: self.shared.clone() };
                 table.push(Some(client(object).hook));
