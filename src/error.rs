@@ -85,6 +85,20 @@ pub enum CallError {
         /// The height asked for.
         height: i32,
     },
+    /// There is no such lease, or not any more. Nothing was sent.
+    #[error("there is no such lease: {0}")]
+    LeaseGone(LeaseEnd),
+    /// As many leases are held as may be. Nothing was sent.
+    #[error(
+        "{limit} leases are held already, by this caller or by all; destroy some, or let them expire"
+    )]
+    TooManyLeases {
+        /// The limit that was met.
+        limit: usize,
+    },
+    /// No wallet of that name is loaded.
+    #[error("no wallet named `{0}` is loaded")]
+    WalletNotLoaded(String),
     /// The node answered with an exception.
     #[error("the node refused the call: {0}")]
     NodeException(String),
@@ -115,9 +129,51 @@ impl CallError {
             Self::NodeStuck => "NODE_STUCK",
             Self::Draining => "DRAINING",
             Self::AboveTip { .. } => "HEIGHT_ABOVE_TIP",
+            Self::LeaseGone(_) => "LEASE_GONE",
+            Self::TooManyLeases { .. } => "TOO_MANY_LEASES",
+            Self::WalletNotLoaded(_) => "WALLET_NOT_LOADED",
             Self::NodeException(_) => "NODE_EXCEPTION",
             Self::BadReply(_) => "NODE_REPLY_INVALID",
             Self::Internal(_) => "INTERNAL",
+        }
+    }
+}
+
+/// Why there is no lease by some handle.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseEnd {
+    /// No lease of the caller's had that handle, or it ended too long ago to be remembered.
+    #[default]
+    #[error("the handle is unknown")]
+    Unknown,
+    /// It went unused for too long.
+    #[error("it went unused for too long")]
+    Expired,
+    /// The caller destroyed it.
+    #[error("it was destroyed")]
+    Destroyed,
+    /// The connection to the node that had the object is gone.
+    #[error("the connection to the node ended, and the object with it")]
+    NodeGone,
+    /// The proxy is shutting down.
+    #[error("bitcoin-grpc is shutting down")]
+    Draining,
+    /// Another instance gave it.
+    #[error("it is held by the instance {0}")]
+    Elsewhere(String),
+}
+
+impl LeaseEnd {
+    /// Its name, as callers see it in the metadata.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Destroyed => "destroyed",
+            Self::NodeGone => "node_gone",
+            Self::Draining => "draining",
+            Self::Elsewhere(_) => "elsewhere",
         }
     }
 }

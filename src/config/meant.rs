@@ -15,7 +15,7 @@ use super::reader::Reader;
 use crate::app::listen::Address;
 use crate::app::logging::{LogConfig, LogForm};
 use crate::app::server::ServerConfig;
-use crate::backend::ipc::IpcConfig;
+use crate::backend::ipc::{IpcConfig, LeaseConfig, Leases};
 use crate::frontend::grpc::limits::KEEPALIVE;
 use crate::layer::admission::Limits;
 use crate::layer::deadline::Deadlines;
@@ -26,6 +26,9 @@ pub const LISTEN: &str = "127.0.0.1:50051";
 
 /// The level of the log unless told otherwise.
 pub const LOG_LEVEL: &str = "info";
+
+/// Longest name of an instance: that of a host, as DNS has them.
+const MAX_INSTANCE: usize = 63;
 
 /// A configuration without faults.
 #[derive(Debug, Clone)]
@@ -79,8 +82,23 @@ fn node(reader: &mut Reader<'_>, home: Option<&Path>, embeds: bool) -> IpcConfig
         blocking_threads: count(reader, "blocking-threads", usual.blocking_threads),
         big_reads: count(reader, "big-reads", usual.big_reads),
         queue: count(reader, "node-queue", usual.queue),
+        leases: Leases::new(leases(reader)),
         ..usual
     }
+}
+
+fn leases(reader: &mut Reader<'_>) -> LeaseConfig {
+    let usual = LeaseConfig::default();
+    let config = LeaseConfig {
+        time_to_live: time(reader, "lease-time", usual.time_to_live),
+        per_caller: count(reader, "leases-per-caller", usual.per_caller),
+        total: count(reader, "leases", usual.total),
+        instance: reader.one("instance", instance),
+    };
+    if reader.was_given("leases-per-caller") && config.per_caller > config.total {
+        reader.fault("leases-per-caller", format!("is more than --leases, {}", config.total));
+    }
+    config
 }
 
 fn socket(reader: &mut Reader<'_>, home: Option<&Path>) -> PathBuf {
@@ -246,6 +264,14 @@ pub(super) fn any_time(text: &str) -> Result<Duration, String> {
 fn some_time(text: &str) -> Result<Duration, String> {
     let time = any_time(text)?;
     if time.is_zero() { Err("must not be zero".to_owned()) } else { Ok(time) }
+}
+
+fn instance(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match (1..=MAX_INSTANCE).contains(&text.len()) && text.chars().all(legal) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("is not 1 to {MAX_INSTANCE} letters, digits, - or _")),
+    }
 }
 
 pub(super) fn switch(text: &str) -> Result<bool, String> {

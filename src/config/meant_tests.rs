@@ -160,8 +160,16 @@ fn the_help_tells_the_defaults_that_hold() {
         };
         let default = rest.trim_end_matches(']');
         // These are told in words.
-        if ["datadir", "data-dir", "in-flight-blocking", "profile", "socket", "mock-time"]
-            .contains(&option.name)
+        if [
+            "datadir",
+            "data-dir",
+            "in-flight-blocking",
+            "instance",
+            "profile",
+            "socket",
+            "mock-time",
+        ]
+        .contains(&option.name)
         {
             continue;
         }
@@ -170,4 +178,21 @@ fn the_help_tells_the_defaults_that_hold() {
         told += 1;
     }
     assert!(told > 15);
+}
+
+#[test]
+fn leases_are_bounded_as_typed() {
+    let flags = [("lease-time", "90s"), ("leases", "3"), ("leases-per-caller", "2")];
+    let leases = mean(&flags).unwrap().node.leases;
+    let expected = LeaseConfig {
+        time_to_live: Duration::from_secs(90),
+        per_caller: 2,
+        total: 3,
+        instance: None,
+    };
+    assert_eq!(*leases.config(), expected);
+    assert_eq!(faults(&[("leases", "3"), ("leases-per-caller", "4")]).len(), 1);
+    for bad in ["", "a b", "a.b", &"x".repeat(64)] {
+        assert_eq!(faults(&[("instance", bad)]).len(), 1, "{bad}");
+    }
 }

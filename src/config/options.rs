@@ -345,6 +345,38 @@ pub const OPTIONS: &[Opt] = &[
     ),
     option!(
         Limits,
+        "lease-time",
+        "LEASE_TIME",
+        "TIME",
+        false,
+        "How long the node keeps a block template that its caller does not use [default: 20m]"
+    ),
+    option!(
+        Limits,
+        "leases-per-caller",
+        "LEASES_PER_CALLER",
+        "N",
+        false,
+        "Block templates that one caller may hold; the processes of this machine are one [default: 64]"
+    ),
+    option!(
+        Limits,
+        "leases",
+        "LEASES",
+        "N",
+        false,
+        "Block templates that all callers together may hold [default: 256]"
+    ),
+    option!(
+        Limits,
+        "instance",
+        "INSTANCE",
+        "NAME",
+        false,
+        "Name with which the handles of leases begin, for a load balancer to route by: letters, digits, - and _ [default: made up at the start]"
+    ),
+    option!(
+        Limits,
         "drain",
         "DRAIN",
         "TIME",

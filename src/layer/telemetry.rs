@@ -126,6 +126,9 @@ const fn concerns_operator(error: &CallError) -> bool {
         | CallError::NoNode(_)
         | CallError::Draining
         | CallError::AboveTip { .. }
+        | CallError::LeaseGone(_)
+        | CallError::WalletNotLoaded(_)
+        | CallError::TooManyLeases { .. }
         | CallError::NodeException(_) => false,
     }
 }

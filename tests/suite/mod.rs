@@ -6,6 +6,7 @@ mod golden;
 mod harness;
 mod health;
 mod load;
+mod objects;
 mod raw;
 mod receive;
 mod reflection;

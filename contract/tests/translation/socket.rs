@@ -249,5 +249,5 @@ fn the_branch_of_2025_answers_over_a_socket() {
 
 #[test]
 fn the_newest_branch_answers_over_a_socket() {
-    on_local_set(every_method("pr10102-2026-07", 128));
+    on_local_set(every_method("pr10102-2026-07", 187));
 }

@@ -46,8 +46,17 @@ pub(super) struct Object {
 /// A capability on an object of `kind`, untyped.
 pub(super) fn client(kind: Kind, connection: &Rc<Connection>) -> capnp::capability::Client {
     let connection = Rc::clone(connection);
+    if matches!(kind, Kind::Template(_)) {
+        connection.shared.templates.set(connection.shared.templates.get() + 1);
+    }
     let interrupt = Interrupt::default();
     untyped::client(Object { kind, connection, interrupt, destroyed: Cell::new(false) })
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.forget();
+    }
 }
 
 impl Object {
@@ -177,7 +186,7 @@ impl Object {
     /// Frees the object. A second time changes nothing.
     pub(super) async fn destroy(&self, params: &Params<any_pointer::Owned>) -> Result<(), Fault> {
         let serving = self.connection.enter_named(init::context_of(params)?).await?;
-        self.destroyed.set(true);
+        self.forget();
         self.end_subscription(&serving.caller).await
     }
 
@@ -186,6 +195,14 @@ impl Object {
         match &self.kind {
             Kind::Handler(handler) => handler.disconnect(caller).await,
             _ => Ok(()),
+        }
+    }
+
+    /// The client has no use for it any more.
+    fn forget(&self) {
+        let templates = &self.connection.shared.templates;
+        if !self.destroyed.replace(true) && matches!(self.kind, Kind::Template(_)) {
+            templates.set(templates.get() - 1);
         }
     }
 

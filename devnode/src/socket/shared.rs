@@ -54,6 +54,8 @@ pub struct Shared {
     threads: Cell<u32>,
     /// Whether the last things before the end were done.
     finished: Cell<bool>,
+    /// Number of block templates that clients hold.
+    pub(super) templates: Cell<usize>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -100,6 +102,7 @@ impl Shared {
             later: RefCell::default(),
             threads: Cell::new(0),
             finished: Cell::new(false),
+            templates: Cell::new(0),
         }
     }
 
@@ -198,6 +201,12 @@ impl Shared {
     pub(super) fn open_connection(self: &Rc<Self>) -> OpenConnection {
         self.connections.set(self.connections.get() + 1);
         OpenConnection(Rc::clone(self))
+    }
+
+    /// Number of block templates that clients hold: neither destroyed nor let go of.
+    #[must_use]
+    pub fn templates(&self) -> usize {
+        self.templates.get()
     }
 
     /// Number of open connections.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bitcoin_grpc_contract::Profile;
 
+use super::leases::{LeaseConfig, Leases};
+
 /// Connections to the node. All of them end in the node's one event loop, so more do not make it
 /// faster; one connection with two threads was measured the fastest.
 pub const CONNECTIONS: usize = 1;
@@ -75,6 +77,8 @@ pub struct IpcConfig {
     pub settle: Duration,
     /// See [`SOCKET_AGE`].
     pub socket_age: Duration,
+    /// Leases on the node's objects. Copies of the configuration share them.
+    pub leases: Leases,
 }
 
 impl Default for IpcConfig {
@@ -93,6 +97,7 @@ impl Default for IpcConfig {
             drain_limit: DRAIN_LIMIT,
             settle: SETTLE,
             socket_age: SOCKET_AGE,
+            leases: Leases::new(LeaseConfig::default()),
         }
     }
 }

@@ -5,11 +5,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bitcoin_grpc_contract::wire::proxy_capnp::thread;
-use bitcoin_grpc_contract::{Method, Profile, Reply, Request, Service, Slot, Unary, transfer};
+use bitcoin_grpc_contract::{
+    Method, Profile, Reply, Request, Service, Slot, Target, Unary, transfer,
+};
+use capnp::capability::Client;
+use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use super::connection::Connection;
 use super::fault::{self, Fault};
+use super::held::{Bin, Emptier};
 use super::objects::Objects;
 use super::signs::Signs;
 use super::wire;
@@ -26,6 +31,10 @@ pub(super) struct Link {
     pub(super) profile: &'static Profile,
     pub(super) objects: Objects,
     pub(super) signs: Rc<Signs>,
+    /// Where objects go that nobody uses any more.
+    pub(super) bin: Rc<Bin>,
+    /// Who empties the bin, until it is put to work.
+    emptier: RefCell<Option<Emptier>>,
     /// `None` once it is being closed.
     connection: RefCell<Option<Rc<Connection>>>,
     threads_made: Cell<usize>,
@@ -34,7 +43,17 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn new(connection: Connection, profile: &'static Profile, signs: Rc<Signs>) -> Self {
         let connection = RefCell::new(Some(Rc::new(connection)));
-        Self { profile, objects: Objects::default(), signs, connection, threads_made: Cell::new(0) }
+        let (bin, emptier) = Bin::new();
+        let (objects, threads_made) = (Objects::default(), Cell::new(0));
+        let emptier = RefCell::new(Some(emptier));
+        Self { profile, objects, signs, bin, emptier, connection, threads_made }
+    }
+
+    /// Lets objects be destroyed as they are thrown away.
+    pub(super) fn empty_bin(self: &Rc<Self>) {
+        if let Some(emptier) = self.emptier.borrow_mut().take() {
+            spawn_local(emptier.run(Rc::clone(self)));
+        }
     }
 
     pub(super) fn connection(&self) -> capnp::Result<Rc<Connection>> {
@@ -65,6 +84,7 @@ impl Link {
 
     /// Ends the connection.
     pub(super) async fn close(&self) {
+        self.bin.close();
         self.objects.release();
         let connection = self.connection.borrow_mut().take();
         if let Some(connection) = connection.and_then(Rc::into_inner) {
@@ -79,11 +99,31 @@ pub(super) struct Caller<'a> {
     pub(super) link: &'a Link,
     /// `None` for methods that the node runs on its event loop.
     pub(super) thread: Option<&'a thread::Client>,
+    /// The object of calls that are for none of the link's root objects.
+    pub(super) object: Option<&'a Client>,
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
+    /// Makes calls on root objects.
+    pub(super) fn new(link: &'a Link, thread: Option<&'a thread::Client>) -> Self {
+        Self { link, thread, object: None }
+    }
+
+    /// Makes calls on another object, too.
+    pub(super) fn with(self, object: &'a Client) -> Self {
+        Self { object: Some(object), ..self }
+    }
+
     /// Makes one call, as it is.
     pub(super) async fn ask(&self, request: &Request) -> Result<Reply, CallError> {
+        self.ask_objects(request).await.map(|(reply, _)| reply)
+    }
+
+    /// Makes one call, as it is. The objects are those of the reply, where `None` is a null pointer.
+    pub(super) async fn ask_objects(
+        &self,
+        request: &Request,
+    ) -> Result<(Reply, Vec<Option<Client>>), CallError> {
         let mut tries = 0;
         loop {
             match self.try_ask(request).await {
@@ -95,9 +135,9 @@ impl Caller<'_> {
                     return Err(fault.into_call_error(request.method(), self.link.profile));
                 }
                 Err(Tried::Error(error)) => return Err(error),
-                Ok(reply) => {
-                    self.link.signs.observe(&reply);
-                    return Ok(reply);
+                Ok(answer) => {
+                    self.link.signs.observe(&answer.0);
+                    return Ok(answer);
                 }
             }
         }
@@ -110,7 +150,7 @@ impl Caller<'_> {
             .ok_or_else(|| CallError::Internal("a reply of another method".to_owned()))
     }
 
-    async fn try_ask(&self, request: &Request) -> Result<Reply, Tried> {
+    async fn try_ask(&self, request: &Request) -> Result<(Reply, Vec<Option<Client>>), Tried> {
         let (method, profile) = (request.method(), self.link.profile);
         let Slot::Callable(at) = profile.slot(method) else {
             return Err(CallError::NotInProfile { method, profile: profile.name, why: None }.into());
@@ -126,11 +166,19 @@ impl Caller<'_> {
         })
         .await?;
         let results = answer.get().map_err(|error| fault::of_reply(error.into()))?;
-        Ok(transfer::read_results(method, at, profile, results).map_err(fault::of_reply)?)
+        let reply =
+            transfer::read_results(method, at, profile, results).map_err(fault::of_reply)?;
+        let objects = transfer::result_objects(method, at, results).map_err(fault::of_reply)?;
+        Ok((reply, objects))
     }
 
-    async fn target(&self, method: Method) -> Result<capnp::capability::Client, Tried> {
+    async fn target(&self, method: Method) -> Result<Client, Tried> {
         let (service, link) = (method.info().service, self.link);
+        if service.target() != Target::Root {
+            let missing =
+                || CallError::Internal("a call on an object without the object".to_owned());
+            return self.object.cloned().ok_or_else(|| missing().into());
+        }
         if let (Service::WalletLoader, Some(thread)) = (service, self.thread) {
             link.objects.make_wallet_loader(link.profile, thread).await.map_err(Fault::from)?;
         }

@@ -2,7 +2,9 @@
 //!
 //! A call's way: [`IpcPool`] puts it in line (`queue.rs`); a free server thread of the node takes it
 //! (`worker.rs`); what is dangerous about it is refused or asked another way (`translate.rs`); it is
-//! written, sent and read (`link.rs`, `wire.rs`). Everything that belongs to a connection lives on
+//! written, sent and read (`link.rs`, `wire.rs`). Callers who wait for the same share one wait
+//! (`waits.rs`); objects that callers use are leased to them (`leases.rs`) and destroyed when nobody
+//! uses them any more (`held.rs`), wallets are found by their names (`wallets.rs`). Everything that belongs to a connection lives on
 //! one thread; only the queue is shared. `supervisor.rs` connects (`connector.rs`, `connection.rs`),
 //! finds out what the node speaks (`detect.rs`), waits until it has loaded (`ready.rs`), and begins
 //! anew when it goes away.
@@ -12,6 +14,8 @@ mod connection;
 mod connector;
 mod detect;
 mod fault;
+mod held;
+mod leases;
 mod link;
 mod objects;
 mod outbox;
@@ -25,6 +29,8 @@ mod size;
 mod supervisor;
 mod threads;
 mod translate;
+mod waits;
+mod wallets;
 mod wire;
 mod worker;
 
@@ -35,5 +41,6 @@ pub use config::{
     BIG_READS, BLOCKING_THREADS, CONNECTIONS, DRAIN_LIMIT, IpcConfig, QUEUE, READ_THREADS,
     REPLACED_THREADS, RETIRE_AFTER, RETIRE_BLOCKING_AFTER, SETTLE, SOCKET_AGE,
 };
+pub use leases::{LEASE_TIME, LEASES, LEASES_PER_CALLER, LeaseConfig, Leases};
 pub use pool::{IpcHandle, IpcPool, ReplyFuture};
 pub use probe::probe;

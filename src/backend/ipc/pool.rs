@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bitcoin_grpc_contract::Reply;
+use bitcoin_grpc_contract::{Method, Reply, Request, Target};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tower::Service;
 
 use super::config::IpcConfig;
+use super::leases::Leases;
 use super::queue::Queue;
 use super::supervisor::Supervisor;
 use crate::backend::NodeState;
@@ -25,6 +26,7 @@ use crate::error::CallError;
 #[derive(Clone)]
 pub struct IpcPool {
     queue: Arc<Queue>,
+    leases: Leases,
 }
 
 /// Ends a pool.
@@ -67,11 +69,12 @@ impl IpcPool {
         config: IpcConfig,
     ) -> (Self, Supervisor, watch::Receiver<NodeState>, IpcHandle, oneshot::Sender<()>) {
         let queue = Arc::new(Queue::new(config.queue, config.big_reads));
+        let leases = config.leases.clone();
         let (state, states) = watch::channel(NodeState::Connecting { last_error: None });
         let (stop, stopping) = oneshot::channel();
         let (done, stopped) = oneshot::channel();
         let supervisor = Supervisor { config, queue: Arc::clone(&queue), state, stop: stopping };
-        (Self { queue }, supervisor, states, IpcHandle { stop, stopped }, done)
+        (Self { queue, leases }, supervisor, states, IpcHandle { stop, stopped }, done)
     }
 }
 
@@ -96,9 +99,54 @@ impl Service<Call> for IpcPool {
     }
 
     fn call(&mut self, call: Call) -> ReplyFuture {
-        match self.queue.push(call) {
-            Ok(reply) => ReplyFuture(State::Waiting(reply)),
-            Err(error) => ReplyFuture(State::Refused(Some(error))),
+        let outcome = match call.method().info().service.target() {
+            Target::Leased => self.on_lease(call),
+            Target::Root | Target::Named => self.begin(call),
+        };
+        ReplyFuture(outcome.unwrap_or_else(|error| State::known(Err(error))))
+    }
+}
+
+impl IpcPool {
+    fn begin(&self, call: Call) -> Result<State, CallError> {
+        if call.method() != Method::MiningCreateNewBlock {
+            return self.queue.push(call, None, None).map(|reply| State::Waiting(reply, None));
+        }
+        let seat = self.leases.reserve(&call.caller)?;
+        let reply = self.queue.push(call, None, Some(seat))?;
+        Ok(State::Waiting(reply, Some(self.leases.clone())))
+    }
+
+    /// A call on a leased object goes to wherever the object lives.
+    fn on_lease(&self, call: Call) -> Result<State, CallError> {
+        let (handle, caller) = (call.request.key().unwrap_or_default(), &call.caller);
+        if call.method() == Method::BlockTemplateDestroy {
+            return Ok(State::Ending(self.leases.end(handle, caller)?));
+        }
+        let used = match self.leases.enter(handle, caller) {
+            Ok(used) => used,
+            // That there is no such method says more than that there is no such lease.
+            Err(error) => return Err(self.queue.refusal(&call.request).unwrap_or(error)),
+        };
+        let queue = Arc::clone(&used.home.queue);
+        match &call.request {
+            Request::BlockTemplateInterruptWait(_) => {
+                if !queue.interrupt(used.id) {
+                    self.leases.interrupt_next(&used);
+                }
+                let reply = Reply::BlockTemplateInterruptWait(Default::default());
+                Ok(State::known(Ok(reply)))
+            }
+            Request::BlockTemplateWaitNext(_) if used.take_interrupt() => {
+                let reply = Reply::BlockTemplateWaitNext(Default::default());
+                Ok(State::known(Ok(reply)))
+            }
+            Request::BlockTemplateWaitNext(_) => {
+                let seat = self.leases.reserve(caller)?;
+                let reply = queue.push(call, Some(used), Some(seat))?;
+                Ok(State::Waiting(reply, Some(self.leases.clone())))
+            }
+            _ => queue.push(call, Some(used), None).map(|reply| State::Waiting(reply, None)),
         }
     }
 }
@@ -108,8 +156,18 @@ impl Service<Call> for IpcPool {
 pub struct ReplyFuture(State);
 
 enum State {
-    Waiting(oneshot::Receiver<Result<Reply, CallError>>),
-    Refused(Option<CallError>),
+    /// A server thread will answer. With the leases, if the reply may hold one.
+    Waiting(oneshot::Receiver<Result<Reply, CallError>>, Option<Leases>),
+    /// A lease has ended; the node frees its object.
+    Ending(oneshot::Receiver<()>),
+    /// The answer is there.
+    Known(Option<Box<Result<Reply, CallError>>>),
+}
+
+impl State {
+    fn known(answer: Result<Reply, CallError>) -> Self {
+        Self::Known(Some(Box::new(answer)))
+    }
 }
 
 impl Future for ReplyFuture {
@@ -118,13 +176,29 @@ impl Future for ReplyFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             // Whoever had the call ended with its connection.
-            State::Waiting(reply) => {
+            State::Waiting(reply, _) => {
                 Pin::new(reply).poll(cx).map(|reply| reply.unwrap_or(Err(CallError::NodeLost)))
             }
-            State::Refused(error) => match error.take() {
-                Some(error) => Poll::Ready(Err(error)),
+            // An object whose connection is gone is gone with it.
+            State::Ending(gone) => {
+                Pin::new(gone).poll(cx).map(|_| Ok(Reply::BlockTemplateDestroy(Default::default())))
+            }
+            State::Known(answer) => match answer.take() {
+                Some(answer) => Poll::Ready(*answer),
                 None => Poll::Pending,
             },
+        }
+    }
+}
+
+impl Drop for ReplyFuture {
+    /// A lease that was given to a caller who has left meanwhile ends at once.
+    fn drop(&mut self) {
+        let State::Waiting(reply, Some(leases)) = &mut self.0 else { return };
+        // From here on the sender sees that nobody hears; what came before is here.
+        reply.close();
+        if let Ok(Ok(unheard)) = reply.try_recv() {
+            leases.abandon(unheard);
         }
     }
 }

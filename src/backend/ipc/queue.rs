@@ -6,12 +6,16 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use std::time::Duration;
+
 use bitcoin_grpc_contract::{Needs, Profile, Reply, Request, Service, Slot};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::fault::RETRY_AFTER;
+use super::leases::{Seat, Use};
 use super::size::is_big;
+use super::waits::{Goal, Member, WaitId, Waits};
 use crate::call::Call;
 use crate::error::CallError;
 
@@ -28,17 +32,34 @@ pub(super) enum Lane {
 
 const LANES: usize = 3;
 
-/// A call that waits for its turn.
+/// Work that waits for its turn.
 pub(super) struct Job {
-    pub(super) request: Request,
-    pub(super) deadline: Option<Instant>,
-    /// Where the caller waits; closed once it has left.
-    pub(super) reply: oneshot::Sender<Result<Reply, CallError>>,
+    pub(super) work: Work,
     /// The caller's span, so that what is logged on the way is found under it.
     pub(super) span: tracing::Span,
     /// Its reply may be big.
     pub(super) big: bool,
     turn: u64,
+}
+
+/// What a server thread is to do.
+pub(super) enum Work {
+    /// Run a call.
+    Call(Box<Ask>),
+    /// Wait for something on behalf of everybody in a group.
+    Wait(WaitId),
+}
+
+/// A call.
+pub(super) struct Ask {
+    pub(super) request: Request,
+    pub(super) deadline: Option<Instant>,
+    /// Where the caller waits; closed once it has left.
+    pub(super) reply: oneshot::Sender<Result<Reply, CallError>>,
+    /// The lease whose object it is for.
+    pub(super) used: Option<Use>,
+    /// For the object that it may return.
+    pub(super) seat: Option<Seat>,
 }
 
 /// Whether calls are taken.
@@ -62,9 +83,11 @@ pub(super) struct Queue {
     work: [Notify; LANES],
     /// Woken when nothing is waiting or running.
     idle: Notify,
+    /// Woken when somebody joined others who wait.
+    pub(super) joined: Notify,
 }
 
-struct State {
+pub(super) struct State {
     gate: Gate,
     /// Counts the connections; a server thread of an earlier one takes nothing.
     epoch: u64,
@@ -77,6 +100,7 @@ struct State {
     turn: u64,
     capacity: usize,
     big_limit: usize,
+    pub(super) waits: Waits,
 }
 
 impl Queue {
@@ -92,11 +116,17 @@ impl Queue {
             turn: 0,
             capacity,
             big_limit: big_limit.max(1),
+            waits: Waits::default(),
         };
-        Self { state: Mutex::new(state), work: Default::default(), idle: Notify::new() }
+        Self {
+            state: Mutex::new(state),
+            work: Default::default(),
+            idle: Notify::new(),
+            joined: Notify::new(),
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics between two steps that belong together.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,22 +135,33 @@ impl Queue {
     pub(super) fn push(
         &self,
         call: Call,
+        used: Option<Use>,
+        seat: Option<Seat>,
     ) -> Result<oneshot::Receiver<Result<Reply, CallError>>, CallError> {
         let (reply, receiver) = oneshot::channel();
+        let Call { request, deadline, .. } = call;
         let mut state = self.lock();
-        let lane = state.lane_of(&call.request)?;
-        if state.waiting >= state.capacity {
+        let lane = state.lane_of(&request)?;
+        if state.waiting + state.waits.len() >= state.capacity {
             return Err(CallError::Busy { retry_after: RETRY_AFTER });
         }
-        state.turn += 1;
-        let job = Job {
-            big: lane == Lane::Read && is_big(&call.request),
-            request: call.request,
-            deadline: call.deadline,
-            reply,
-            span: tracing::Span::current(),
-            turn: state.turn,
+        let big = lane == Lane::Read && is_big(&request);
+        let work = match Goal::of(&request, used.as_ref()) {
+            Some((goal, timeout_ms)) => {
+                let until = timeout_ms.and_then(until);
+                match state.waits.join(goal, Member { reply, until, deadline, used, seat }) {
+                    Some(group) => Work::Wait(group),
+                    None => {
+                        drop(state);
+                        self.joined.notify_waiters();
+                        return Ok(receiver);
+                    }
+                }
+            }
+            None => Work::Call(Box::new(Ask { request, deadline, reply, used, seat })),
         };
+        state.turn += 1;
+        let job = Job { work, span: tracing::Span::current(), big, turn: state.turn };
         state.waiting += 1;
         match job.big {
             true => state.big.push_back(job),
@@ -129,6 +170,11 @@ impl Queue {
         drop(state);
         self.work[lane as usize].notify_one();
         Ok(receiver)
+    }
+
+    /// Why a request would not be put in line, if that is known of its method.
+    pub(super) fn refusal(&self, request: &Request) -> Option<CallError> {
+        self.lock().lane_of(request).err()
     }
 
     /// Waits for the next call of a lane. `None`: the connection of this epoch is over.
@@ -176,9 +222,16 @@ impl Queue {
         state.epoch
     }
 
-    /// Takes no more calls, but lets those in line have their turn.
+    /// Takes no more calls, but lets those in line have their turn. Waits end: what they wait for may
+    /// be long in coming.
     pub(super) fn close(&self, why: CallError) {
-        self.lock().gate = Gate::Shut(why);
+        let mut state = self.lock();
+        state.gate = Gate::Shut(why.clone());
+        let members = state.waits.take_all();
+        drop(state);
+        for member in members {
+            let _ = member.reply.send(Err(why.clone()));
+        }
     }
 
     /// Takes no more calls, answers those in line, and ends the epoch.
@@ -197,10 +250,16 @@ impl Queue {
         state.waiting = 0;
         let mut jobs: Vec<_> = state.small.iter_mut().flat_map(std::mem::take).collect();
         jobs.extend(std::mem::take(&mut state.big));
+        let members = state.waits.take_all();
         drop(state);
+        // A caller that left needs no answer.
         for job in jobs {
-            // A caller that left needs no answer.
-            let _ = job.reply.send(Err(why.clone()));
+            if let Work::Call(ask) = job.work {
+                let _ = ask.reply.send(Err(why.clone()));
+            }
+        }
+        for member in members {
+            let _ = member.reply.send(Err(why.clone()));
         }
         self.tell_if_idle();
     }
@@ -258,14 +317,8 @@ impl State {
                 });
             }
         };
-        let what = match info.needs {
-            Needs::Nothing => None,
-            Needs::Callback => Some("a callback"),
-            Needs::ReturnsObject => Some("an object of the node's"),
-            Needs::Object => Some("an object other than a root one"),
-        };
-        if let Some(what) = what {
-            return Err(CallError::NotServed { method, what });
+        if info.needs == Needs::Callback {
+            return Err(CallError::NotServed { method, what: "a callback" });
         }
         if !services.contains(&info.service) {
             return Err(CallError::NotInProfile {
@@ -288,7 +341,11 @@ impl State {
         while let Some(job) = self.oldest(lane) {
             self.waiting -= 1;
             // Nobody waits for it, and it was not sent: it never was.
-            if job.reply.is_closed() {
+            let gone = match &job.work {
+                Work::Call(ask) => ask.reply.is_closed(),
+                Work::Wait(group) => self.waits.is_deserted(group),
+            };
+            if gone {
                 continue;
             }
             self.running += 1;
@@ -308,4 +365,10 @@ impl State {
             _ => self.small[lane as usize].pop_front(),
         }
     }
+}
+
+/// When a wait of so many milliseconds is over; `None` if never.
+fn until(timeout_ms: f64) -> Option<Instant> {
+    let length = Duration::try_from_secs_f64(timeout_ms / 1000.0).ok()?;
+    Instant::now().checked_add(length)
 }

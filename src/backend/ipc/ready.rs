@@ -84,7 +84,7 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     fn caller(&self) -> Caller<'_> {
-        Caller { link: self.link, thread: Some(self.on) }
+        Caller::new(self.link, Some(self.on))
     }
 
     async fn make_mining(&self) -> Result<(), SessionError> {

@@ -8,17 +8,21 @@ use std::time::Duration;
 use bitcoin_grpc_contract::wire::proxy_capnp::thread;
 use bitcoin_grpc_contract::{Method, Profile, Service, v1};
 use futures_util::future::select_all;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::timeout;
 
 use super::config::IpcConfig;
 use super::connection::{Connection, OpenError};
 use super::connector::Connector;
 use super::detect::{self, DetectError};
+use super::held::Holdings;
+use super::leases::{Ended, Home};
 use super::link::{Caller, Link};
 use super::queue::{Lane, Queue};
 use super::signs::Signs;
 use super::worker::{Crew, Worker};
-use crate::error::CallError;
+use crate::error::{CallError, LeaseEnd};
 
 /// How long connecting and finding out the generation may take: a dozen round trips.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -62,7 +66,25 @@ pub(super) struct Session {
     pub(super) signs: Rc<Signs>,
     links: Vec<Rc<Link>>,
     crew: RefCell<Option<Rc<Crew>>>,
+    holding: RefCell<Option<Holding>>,
     has_wallets: Cell<bool>,
+}
+
+/// The objects that callers hold leases on, and the task that ends the leases.
+struct Holding {
+    holdings: Rc<Holdings>,
+    task: JoinHandle<()>,
+}
+
+fn hold(holdings: &Rc<Holdings>, mut ended: mpsc::UnboundedReceiver<Ended>) -> Holding {
+    let kept = Rc::clone(holdings);
+    let task = spawn_local(async move {
+        tokio::select! {
+            () = kept.leases.keep_time(&kept.home) => {}
+            () = kept.let_go(&mut ended) => {}
+        }
+    });
+    Holding { holdings: Rc::clone(holdings), task }
 }
 
 impl Session {
@@ -81,7 +103,8 @@ impl Session {
             // The same node, as far as one can see; what it speaks is found out all the same.
             links.push(Rc::new(connect(&connector, Some(profile), &signs).await?));
         }
-        Ok(Self { profile, signs, links, crew: RefCell::default(), has_wallets: Cell::default() })
+        let (crew, holding, has_wallets) = Default::default();
+        Ok(Self { profile, signs, links, crew, holding, has_wallets })
     }
 
     /// The first connection, on which questions about the node's state are asked.
@@ -106,7 +129,7 @@ impl Session {
         if self.first().objects.get(asked.info().service).is_none() {
             return Ok(false);
         }
-        let caller = Caller { link: self.first(), thread: Some(on) };
+        let caller = Caller::new(self.first(), Some(on));
         let commands = caller.ask_as(v1::NodeListRpcCommandsRequest::default()).await?;
         Ok(commands.methods.iter().any(|command| command == WALLET_COMMAND))
     }
@@ -114,15 +137,22 @@ impl Session {
     /// The services that answer.
     pub(super) fn services(&self) -> Vec<Service> {
         let mut services = self.first().objects.services();
+        if services.contains(&Service::Mining) && self.profile.has(Service::BlockTemplate) {
+            services.push(Service::BlockTemplate);
+        }
         if self.has_wallets.get() {
-            services.push(Service::WalletLoader);
+            services.extend([Service::WalletLoader, Service::Wallet]);
         }
         services
     }
 
     /// Puts server threads to work on a queue.
     pub(super) fn work(&self, queue: &Arc<Queue>, epoch: u64, config: &IpcConfig) -> Rc<Crew> {
-        let crew = Rc::new(Crew::new(Arc::clone(queue), epoch, config));
+        let (home, ended) = Home::new(Arc::clone(queue));
+        let holdings = Rc::new(Holdings::new(config.leases.clone(), home));
+        *self.holding.borrow_mut() = Some(hold(&holdings, ended));
+        self.home().empty_bin();
+        let crew = Rc::new(Crew::new(Arc::clone(queue), epoch, config, self.home(), &holdings));
         let numbers = [
             (Lane::Read, config.read_threads),
             (Lane::Blocking, config.blocking_threads),
@@ -140,6 +170,25 @@ impl Session {
     /// Completes when any connection is lost.
     pub(super) async fn lost(&self) {
         select_all(self.links.iter().map(|link| Box::pin(link.lost()))).await;
+    }
+
+    /// The connection that objects other than the root ones live on.
+    fn home(&self) -> &Rc<Link> {
+        &self.links[0]
+    }
+
+    /// Ends all leases, and has their objects destroyed if the node can still be called.
+    pub(super) async fn let_go(&self, why: &LeaseEnd) {
+        let Some(holding) = self.holding.borrow_mut().take() else { return };
+        holding.task.abort();
+        if *why != LeaseEnd::Draining {
+            self.home().bin.close();
+        }
+        holding.holdings.close(why);
+        if let Some(crew) = &*self.crew.borrow() {
+            crew.let_go();
+        }
+        self.home().bin.emptiness().await;
     }
 
     /// Ends all connections.

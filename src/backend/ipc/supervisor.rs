@@ -19,7 +19,7 @@ use super::session::{Session, SessionError};
 use super::worker::Crew;
 use crate::backend::{NodeInfo, NodeState};
 use crate::call::{Call, Caller};
-use crate::error::CallError;
+use crate::error::{CallError, LeaseEnd};
 
 /// First pause between two tries to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -100,6 +100,11 @@ impl Supervisor {
             End::Failed(error) => CallError::NoNode(error.to_string()),
         };
         self.queue.clear(&why);
+        let lease_end = match &end {
+            End::Stop => LeaseEnd::Draining,
+            End::Failed(_) => LeaseEnd::NodeGone,
+        };
+        session.let_go(&lease_end).await;
         session.close().await;
         end
     }
@@ -210,7 +215,7 @@ impl ShutdownPoll {
         sleep(SHUTDOWN_POLL).await;
         let call = Call { request: question.clone(), caller: Caller::Local, deadline: None };
         // Its reply is looked at where all replies are; a full queue shows that the node lives.
-        if let Ok(reply) = queue.push(call) {
+        if let Ok(reply) = queue.push(call, None, None) {
             let _ = reply.await;
         }
     }

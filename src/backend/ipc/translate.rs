@@ -9,13 +9,19 @@ pub(super) mod chain;
 mod guard;
 mod mining;
 mod settings;
+pub(super) mod template;
+mod wallet;
 
 use std::cell::Cell;
+use std::rc::Rc;
 
-use bitcoin_grpc_contract::{Reply, Request, mask};
+use bitcoin_grpc_contract::{Reply, Request, Service, mask};
 use tokio::time::Instant;
 
+use super::held::Holdings;
+use super::leases::Seat;
 use super::link::Caller;
+use super::wallets::{self, Wallets};
 use crate::error::CallError;
 
 /// What is known of who waits for a call.
@@ -25,6 +31,12 @@ pub(super) struct Waiter<'a> {
     pub(super) deadline: Option<Instant>,
     /// Whether it has left.
     pub(super) left: &'a Cell<bool>,
+    /// Its place for an object that the call may return.
+    pub(super) seat: &'a Cell<Option<Seat>>,
+    /// Where such objects are kept.
+    pub(super) holdings: Option<&'a Holdings>,
+    /// The wallets that were looked up lately.
+    pub(super) wallets: &'a Rc<Wallets>,
 }
 
 impl Waiter<'_> {
@@ -40,6 +52,9 @@ pub(super) async fn answer(
     waiter: Waiter<'_>,
 ) -> Result<Reply, CallError> {
     guard::check(caller, &request).await?;
+    if request.method().info().service == Service::Wallet {
+        return on_wallet(caller, &request, waiter).await;
+    }
     match request {
         Request::ChainGetBlockHash(q) => {
             chain::get_block_hash(caller, q).await.map(Reply::ChainGetBlockHash)
@@ -47,9 +62,7 @@ pub(super) async fn answer(
         Request::ChainGetTransactionAncestry(q) => {
             chain::get_transaction_ancestry(caller, q).await.map(Reply::ChainGetTransactionAncestry)
         }
-        Request::MiningWaitTipChanged(q) => {
-            mining::wait_tip_changed(caller, q, waiter).await.map(Reply::MiningWaitTipChanged)
-        }
+        Request::MiningCreateNewBlock(q) => template::create(caller, q, waiter).await,
         Request::MiningGetTransactionsByTxId(q) => {
             mining::by_txid(caller, q, waiter).await.map(Reply::MiningGetTransactionsByTxId)
         }
@@ -57,9 +70,22 @@ pub(super) async fn answer(
             mining::by_wtxid(caller, q, waiter).await.map(Reply::MiningGetTransactionsByWitnessId)
         }
         request => {
-            let mut reply = caller.ask(&request).await?;
+            let mut reply = wallets::ask(caller, &request).await?;
             mask(&request, &mut reply);
             Ok(reply)
         }
     }
+}
+
+/// Answers a call on a wallet.
+async fn on_wallet(
+    caller: Caller<'_>,
+    request: &Request,
+    waiter: Waiter<'_>,
+) -> Result<Reply, CallError> {
+    let name = request.key().unwrap_or_default();
+    let held = waiter.wallets.find(caller, name).await?;
+    let caller = caller.with(held.client());
+    wallet::check(caller, name, request).await?;
+    caller.ask(request).await
 }

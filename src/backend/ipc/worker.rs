@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin_grpc_contract::Reply;
 use bitcoin_grpc_contract::wire::proxy_capnp::thread;
+use bitcoin_grpc_contract::{Needs, Reply};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
@@ -14,9 +14,13 @@ use tracing::Instrument;
 
 use super::config::IpcConfig;
 use super::fault::Fault;
+use super::held::{Held, Holdings};
+use super::leases::Use;
 use super::link::{Caller, Link};
-use super::queue::{Job, Lane, Queue, Running};
-use super::translate::{self, Waiter};
+use super::queue::{Ask, Job, Lane, Queue, Running, Work};
+use super::translate::{self, Waiter, template};
+use super::waits::{Goal, WaitId};
+use super::wallets::Wallets;
 use crate::error::CallError;
 
 /// What the server threads of a session have in common.
@@ -30,6 +34,10 @@ pub(super) struct Crew {
     changed: Notify,
     /// Whether the connection ends by our doing, with calls still in flight.
     cut_off: Cell<bool>,
+    /// The connection that leased objects live on.
+    home: Rc<Link>,
+    holdings: Rc<Holdings>,
+    wallets: Rc<Wallets>,
 }
 
 #[derive(Default)]
@@ -43,7 +51,13 @@ struct Counts {
 }
 
 impl Crew {
-    pub(super) fn new(queue: Arc<Queue>, epoch: u64, config: &IpcConfig) -> Self {
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        epoch: u64,
+        config: &IpcConfig,
+        home: &Rc<Link>,
+        holdings: &Rc<Holdings>,
+    ) -> Self {
         Self {
             queue,
             epoch,
@@ -53,7 +67,15 @@ impl Crew {
             counts: RefCell::default(),
             changed: Notify::new(),
             cut_off: Cell::new(false),
+            home: Rc::clone(home),
+            holdings: Rc::clone(holdings),
+            wallets: Rc::default(),
         }
+    }
+
+    /// Lets go of the node's objects that are kept for further calls.
+    pub(super) fn let_go(&self) {
+        self.wallets.close();
     }
 
     /// Calls in flight from now on end by our doing.
@@ -128,26 +150,33 @@ impl Crew {
     }
 }
 
-/// One server thread.
+/// One server thread; on a session with several connections, another one for leased objects.
 pub(super) struct Worker {
     crew: Rc<Crew>,
     link: Rc<Link>,
     lane: Lane,
     /// Made when first needed.
     thread: Option<thread::Client>,
+    /// The same on the connection that leased objects live on, if that is another one.
+    home_thread: Option<thread::Client>,
 }
 
 impl Worker {
     /// Lets a server thread take calls until the session ends.
     pub(super) fn spawn(crew: &Rc<Crew>, link: &Rc<Link>, lane: Lane) {
         crew.joined(lane);
-        let worker = Self { crew: Rc::clone(crew), link: Rc::clone(link), lane, thread: None };
-        spawn_local(worker.run());
+        let (crew, link) = (Rc::clone(crew), Rc::clone(link));
+        spawn_local(Self { crew, link, lane, thread: None, home_thread: None }.run());
     }
 
     async fn run(mut self) {
         while let Some((job, running)) = self.crew.queue.next(self.lane, self.crew.epoch).await {
-            if !self.answer(job, running).await {
+            let Job { work, span, .. } = job;
+            let free = match work {
+                Work::Call(ask) => self.answer(*ask, span, running).await,
+                Work::Wait(id) => self.wait(&id, span, running).await,
+            };
+            if !free {
                 return;
             }
         }
@@ -155,57 +184,141 @@ impl Worker {
     }
 
     /// Runs one call. `false`: the thread was replaced meanwhile.
-    async fn answer(&mut self, job: Job, running: Running) -> bool {
-        let Job { request, deadline, mut reply, span, .. } = job;
+    async fn answer(&mut self, ask: Ask, span: tracing::Span, running: Running) -> bool {
+        let Ask { request, deadline, mut reply, used, seat } = ask;
         let method = request.method();
-        if let Err(error) = self.prepare().await {
-            let _ = reply.send(Err(Fault::from(error).into_call_error(method, self.link.profile)));
-            return true;
-        }
-        let caller = Caller { link: &self.link, thread: self.thread.as_ref() };
-        let left = Cell::new(false);
-        let waiter = Waiter { deadline, left: &left };
-        let work = translate::answer(caller, request, waiter).instrument(span);
+        let profile = self.link.profile;
+        let (link, thread) = match self.prepare(method.info().needs).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let _ = reply.send(Err(Fault::from(error).into_call_error(method, profile)));
+                return true;
+            }
+        };
+        let object = match self.object(used.as_ref()) {
+            Ok(object) => object,
+            Err(error) => {
+                let _ = reply.send(Err(error));
+                return true;
+            }
+        };
+        let (left, seat) = (Cell::new(false), Cell::new(seat));
+        let holdings = Rc::clone(&self.crew.holdings);
+        let wallets = Rc::clone(&self.crew.wallets);
+        let waiter = Waiter {
+            deadline,
+            left: &left,
+            seat: &seat,
+            holdings: Some(&holdings),
+            wallets: &wallets,
+        };
+        let work = async {
+            let caller = Caller::new(&link, thread.as_ref());
+            let caller = object.as_ref().map_or(caller, |held| caller.with(held.client()));
+            translate::answer(caller, request, waiter).await
+        };
+        let work = work.instrument(span);
         tokio::pin!(work);
         let limit = self.crew.limit(self.lane);
         tokio::select! {
             biased;
             result = &mut work => {
-                // A caller that left meanwhile needs no answer.
-                let _ = reply.send(self.crew.blame(result));
+                // Its lease's time begins anew before the caller hears.
+                drop(used);
+                if let Err(Ok(unheard)) = reply.send(self.crew.blame(result)) {
+                    // A caller that left meanwhile needs no answer, and no object.
+                    holdings.leases.abandon(unheard);
+                }
                 return true;
             }
-            () = overdue(&mut reply, &left, limit) => {}
+            () = overdue(left_by(&mut reply, &left), limit) => {}
         }
+        let (unheard, needed) = self.outlive(running, work).await;
+        if let Ok(unheard) = unheard {
+            holdings.leases.abandon(unheard);
+        }
+        needed
+    }
+
+    /// Waits on behalf of a group. `false`: the thread was replaced meanwhile.
+    async fn wait(&mut self, id: &WaitId, span: tracing::Span, running: Running) -> bool {
+        let queue = Arc::clone(&self.crew.queue);
+        let needs = if matches!(id.goal, Goal::Tip(_)) { Needs::Nothing } else { Needs::Object };
+        let prepared = self.prepare(needs).await;
+        let object = match &id.goal {
+            Goal::Next { template, .. } => self.crew.holdings.get(*template),
+            Goal::Tip(_) => None,
+        };
+        let (link, thread) = match prepared {
+            Ok(prepared) => prepared,
+            Err(_) => {
+                queue.happened(id, &mut |_| Err(CallError::NodeLost));
+                return true;
+            }
+        };
+        let holdings = Rc::clone(&self.crew.holdings);
+        let work = async {
+            let caller = Caller::new(&link, thread.as_ref());
+            let caller = object.as_ref().map_or(caller, |held| caller.with(held.client()));
+            template::wait(caller, id, &holdings).await;
+        };
+        let work = work.instrument(span);
+        tokio::pin!(work);
+        let limit = self.crew.limit(self.lane);
+        tokio::select! {
+            biased;
+            () = &mut work => return true,
+            () = overdue(queue.deserted(id), limit) => {}
+        }
+        self.outlive(running, work).await.1
+    }
+
+    /// The connection that a method's calls go over, and the server thread for them there.
+    async fn prepare(&mut self, needs: Needs) -> capnp::Result<(Rc<Link>, Option<thread::Client>)> {
+        let elsewhere = needs != Needs::Nothing && !Rc::ptr_eq(&self.link, &self.crew.home);
+        let (link, thread) = match elsewhere {
+            true => (&self.crew.home, &mut self.home_thread),
+            false => (&self.link, &mut self.thread),
+        };
+        if thread.is_none() && self.lane != Lane::Loop {
+            *thread = Some(link.make_thread().await?);
+        }
+        Ok((Rc::clone(link), thread.clone()))
+    }
+
+    /// The object of a lease.
+    fn object(&self, used: Option<&Use>) -> Result<Option<Rc<Held>>, CallError> {
+        let Some(used) = used else { return Ok(None) };
+        let held = self.crew.holdings.get(used.id);
+        held.map(Some).ok_or_else(|| CallError::LeaseGone(used.end()))
+    }
+
+    /// Lets work go on without its caller, with another thread in place of this one. Also tells
+    /// whether this one is needed again.
+    async fn outlive<T>(&self, running: Running, work: impl Future<Output = T>) -> (T, bool) {
         let replaced = self.crew.retire(self.lane);
         // What goes on without a caller must not keep others out.
         drop(running);
         if replaced {
             Self::spawn(&self.crew, &self.link, self.lane);
         }
-        // Its outcome interests nobody; that it comes makes the thread usable again.
-        let _ = work.await;
-        self.crew.unretire(self.lane, replaced)
-    }
-
-    async fn prepare(&mut self) -> capnp::Result<()> {
-        if self.thread.is_none() && self.lane != Lane::Loop {
-            self.thread = Some(self.link.make_thread().await?);
-        }
-        Ok(())
+        // That it ends makes the thread usable again.
+        let outcome = work.await;
+        (outcome, self.crew.unretire(self.lane, replaced))
     }
 }
 
 /// Completes when the caller has been gone for as long as its call may go on without it.
-async fn overdue(
-    reply: &mut oneshot::Sender<Result<Reply, CallError>>,
-    left: &Cell<bool>,
-    limit: Option<Duration>,
-) {
-    reply.closed().await;
-    left.set(true);
+async fn overdue(gone: impl Future<Output = ()>, limit: Option<Duration>) {
+    gone.await;
     match limit {
         Some(limit) => sleep(limit).await,
         None => std::future::pending().await,
     }
+}
+
+/// Completes when the caller has left, and says so.
+async fn left_by(reply: &mut oneshot::Sender<Result<Reply, CallError>>, left: &Cell<bool>) {
+    reply.closed().await;
+    left.set(true);
 }

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::limits::MAX_STATUS_MESSAGE;
-use crate::error::CallError;
+use crate::error::{CallError, LeaseEnd};
 
 /// Domain of every `google.rpc.ErrorInfo` of ours.
 pub const DOMAIN: &str = "bitcoin-grpc";
@@ -45,7 +45,8 @@ const fn code(error: &CallError) -> Code {
         | CallError::FieldNotInProfile { .. }
         | CallError::NotServed { .. } => Code::Unimplemented,
         CallError::Refused { .. } => Code::FailedPrecondition,
-        CallError::Busy { .. } => Code::ResourceExhausted,
+        CallError::Busy { .. } | CallError::TooManyLeases { .. } => Code::ResourceExhausted,
+        CallError::LeaseGone(_) | CallError::WalletNotLoaded(_) => Code::NotFound,
         CallError::DeadlineExceeded => Code::DeadlineExceeded,
         CallError::NoNode(_) | CallError::NodeLost | CallError::NodeStuck | CallError::Draining => {
             Code::Unavailable
@@ -75,6 +76,10 @@ fn retry_after(error: &CallError) -> Option<Duration> {
         // Only a restart of the node mends it.
         | CallError::NodeStuck
         | CallError::AboveTip { .. }
+        | CallError::LeaseGone(_)
+        | CallError::WalletNotLoaded(_)
+        // A lease ends when its holder says so, or when nobody knows.
+        | CallError::TooManyLeases { .. }
         | CallError::NodeException(_)
         | CallError::BadReply(_)
         | CallError::Internal(_) => None,
@@ -98,6 +103,18 @@ fn metadata(error: &CallError, method: Method) -> HashMap<String, String> {
         }
         CallError::AboveTip { height } => {
             add("height", height.to_string());
+        }
+        CallError::LeaseGone(why) => {
+            add("why", why.name().to_owned());
+            if let LeaseEnd::Elsewhere(instance) = why {
+                add("instance", instance.clone());
+            }
+        }
+        CallError::WalletNotLoaded(wallet) => {
+            add("wallet", wallet.clone());
+        }
+        CallError::TooManyLeases { limit } => {
+            add("limit", limit.to_string());
         }
         _ => {}
     }

@@ -7,6 +7,11 @@ use std::rc::Rc;
 
 use bitcoin_grpc_contract::wire::init_capnp::init;
 use bitcoin_grpc_contract::wire::proxy_capnp::{context, thread, thread_map};
+use bitcoin_grpc_contract::wire::wallet_capnp;
+use bitcoin_grpc_contract::wire::wallet_capnp::wallet::get_wallet_name_results;
+use bitcoin_grpc_contract::wire::wallet_capnp::wallet_loader::{
+    get_wallets_results, load_wallet_results,
+};
 use bitcoin_grpc_contract::{At, Inner, Method, Profile, Reply, Request, Service, transfer, v1};
 use capnp::any_pointer;
 use capnp::capability::{
@@ -39,6 +44,12 @@ pub(super) struct Fake {
     pub(super) released: Cell<usize>,
     connections: RefCell<Vec<AbortHandle>>,
     pub(super) socket: PathBuf,
+    /// Names of the loaded wallets.
+    pub(super) wallets: RefCell<Vec<String>>,
+    /// Wallet objects that the client holds.
+    pub(super) held: Cell<usize>,
+    /// Calls on wallets after their `destroy`: each would have ended a real node.
+    pub(super) too_late: Cell<usize>,
 }
 
 impl Fake {
@@ -64,6 +75,9 @@ impl Fake {
             released: Cell::default(),
             connections: RefCell::default(),
             socket: std::env::temp_dir().join(name),
+            wallets: RefCell::default(),
+            held: Cell::default(),
+            too_late: Cell::default(),
         });
         let listener = UnixListener::bind(&fake.socket).expect("a socket");
         let node = Rc::clone(&fake);
@@ -203,13 +217,31 @@ pub(super) struct Object {
     node: Rc<Fake>,
     threads: Threads,
     interfaces: Vec<u64>,
+    /// The name of a wallet, which is gone once it is destroyed.
+    wallet: RefCell<Option<String>>,
 }
 
 fn object(node: &Rc<Fake>, threads: &Threads, interface: u64, more: &[u64]) -> Client {
     let mut interfaces = vec![interface];
     interfaces.extend(more);
-    let object = Object { node: Rc::clone(node), threads: Rc::clone(threads), interfaces };
+    let (node, threads, wallet) = (Rc::clone(node), Rc::clone(threads), RefCell::default());
+    let object = Object { node, threads, interfaces, wallet };
     capnp_rpc::new_client::<Untyped, Object>(object).0
+}
+
+fn wallet(node: &Rc<Fake>, threads: &Threads, name: &str) -> wallet_capnp::wallet::Client {
+    node.held.set(node.held.get() + 1);
+    let interfaces = vec![Service::Wallet.interface_id()];
+    let (node, threads) = (Rc::clone(node), Rc::clone(threads));
+    let wallet = RefCell::new(Some(name.to_owned()));
+    let object = Object { node, threads, interfaces, wallet };
+    capnp_rpc::new_client::<Untyped, Object>(object).0.cast_to()
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.forget();
+    }
 }
 
 /// Lets `new_client` make a client without a generated type.
@@ -274,6 +306,48 @@ fn unimplemented() -> capnp::Error {
 }
 
 impl Object {
+    fn forget(&self) {
+        if self.wallet.take().is_some() {
+            self.node.held.set(self.node.held.get() - 1);
+        }
+    }
+
+    fn is_wallet(&self) -> bool {
+        self.interfaces.contains(&Service::Wallet.interface_id())
+    }
+
+    /// Answers what is about wallets as such. `false`: it is not.
+    fn wallets(
+        &self,
+        method: Method,
+        results: &mut Results<any_pointer::Owned>,
+    ) -> capnp::Result<bool> {
+        let make = |name: &str| wallet(&self.node, &self.threads, name);
+        let results = results.hook.get()?;
+        match method {
+            Method::WalletLoaderGetWallets => {
+                let names = self.node.wallets.borrow();
+                let results = results.init_as::<get_wallets_results::Builder<'_>>();
+                let mut list = results.init_result(names.len() as u32);
+                for (index, name) in names.iter().enumerate() {
+                    list.set(index as u32, make(name).into_client_hook());
+                }
+            }
+            Method::WalletLoaderLoadWallet => {
+                self.node.wallets.borrow_mut().push("loaded".to_owned());
+                let results = results.init_as::<load_wallet_results::Builder<'_>>();
+                results.init_result().set_value(make("loaded"))?;
+            }
+            Method::WalletGetWalletName => {
+                let name = self.wallet.borrow().clone().unwrap_or_default();
+                let mut results = results.init_as::<get_wallet_name_results::Builder<'_>>();
+                results.set_result(&name[..]);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     async fn dispatch(
         self: Rc<Self>,
         interface: u64,
@@ -286,7 +360,14 @@ impl Object {
         if !known || !self.interfaces.contains(&interface) {
             return Err(unimplemented());
         }
+        if self.is_wallet() && self.wallet.borrow().is_none() {
+            self.node.too_late.set(self.node.too_late.get() + 1);
+        }
         if let Some((inner, _)) = profile.inner_at(interface, ordinal) {
+            if inner == Inner::WalletDestroy {
+                self.forget();
+                return Ok(());
+            }
             return self.plumbing(inner, params, results).await;
         }
         match profile.method_at(interface, ordinal) {
@@ -358,6 +439,9 @@ impl Object {
         let (request, _) = transfer::read_params(method, at, profile, params.get()?)
             .map_err(|e| failed(&e.to_string()))?;
         self.node.calls.borrow_mut().push(method);
+        if self.wallets(method, &mut results)? {
+            return Ok(());
+        }
         let answer = match (self.node.answer)(request.clone()) {
             Some(answer) => answer.await,
             None => self.node.default_answer(&request),

@@ -6,8 +6,10 @@ mod life;
 mod pool;
 mod real;
 mod requests;
+mod templates;
 mod throughput;
 mod translation;
+mod wallets;
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -111,7 +111,7 @@ fn a_long_wait_is_made_of_short_ones() {
         let counted = Rc::clone(&turns);
         let answer = move |request: Request| match request {
             Request::MiningWaitTipChanged(q) if q.timeout_ms != Some(0.0) => {
-                assert!(q.timeout_ms.is_some_and(|timeout| timeout <= 5_000.0));
+                assert!(q.timeout_ms.is_some_and(|timeout| timeout <= 1_000.0));
                 counted.set(counted.get() + 1);
                 let height = if counted.get() < 3 { 7 } else { 8 };
                 now(Reply::MiningWaitTipChanged(v1::MiningWaitTipChangedResponse {
@@ -126,7 +126,7 @@ fn a_long_wait_is_made_of_short_ones() {
         let tip = bench.ask(wait(None)).await.expect("an answer").tip.expect("a tip");
         assert_eq!((tip.height, turns.get()), (8, 3));
         turns.set(0);
-        let tip = bench.ask(wait(Some(6_000.0))).await.expect("an answer").tip.expect("a tip");
+        let tip = bench.ask(wait(Some(1_500.0))).await.expect("an answer").tip.expect("a tip");
         assert_eq!((tip.height, turns.get()), (7, 2));
     });
 }
@@ -172,12 +172,16 @@ fn what_the_node_lacks_is_said() {
             bench.ask(v1::ChainGetHeightRequest {}).await.map_err(reason),
             Err("METHOD_NOT_IN_NODE")
         );
-        let template = v1::MiningCreateNewBlockRequest::default();
-        assert_eq!(bench.ask(template).await.map_err(reason), Err("METHOD_NOT_SERVED"));
+        let handle = || "no.lease".to_owned();
+        let block = v1::BlockTemplateGetBlockRequest { handle: handle() };
+        assert_eq!(bench.ask(block).await.map_err(reason), Err("LEASE_GONE"));
         assert_eq!(
             bench.ask(v1::MiningInterruptRequest {}).await.map_err(reason),
             Err("REFUSED_FOR_SAFETY")
         );
+        let older = Bench::start("core-30", |_| None, |_| {}).await;
+        let coinbase = v1::BlockTemplateGetCoinbaseTxRequest { handle: handle() };
+        assert_eq!(older.ask(coinbase).await.map_err(reason), Err("METHOD_NOT_IN_NODE"));
     });
 }
 

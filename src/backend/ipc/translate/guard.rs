@@ -12,6 +12,7 @@ const HIGHEST_FEE_RATE: i64 = 2_100_000_000_000_000;
 const KILLS: &str = "a node that runs already is ended by it";
 const INTERRUPT: &str = "the wait that it would end may be another caller's, or the next one; a wait ends when its call is cancelled";
 const PRIVATE: &str = "the node does not run with -privatebroadcast, and would keep the transaction for ever without sending it";
+const SIGNER: &str = "the node would run its -signer command, and abort if that fails";
 const TEST_ONLY: &str = "it is for test networks only";
 const UNSAFE_DEPRECATED: &str =
     "the node's setting deprecatedrpc holds a value that is no text, on which the node would abort";
@@ -45,6 +46,12 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
                 false => refused(TEST_ONLY),
             }
         }
+        Request::NodeListExternalSigners(_) if caller.link.profile.exceptions_kill => {
+            match settings::is_empty(caller, "signer").await? {
+                true => Ok(()),
+                false => refused(SIGNER),
+            }
+        }
         Request::ChainCalculateIndividualBumpFees(q) => {
             fee_rate("target_feerate", q.target_feerate.as_ref())
         }
@@ -62,7 +69,7 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
     }
 }
 
-fn fee_rate(field: &str, rate: Option<&v1::FeeRate>) -> Result<(), CallError> {
+pub(super) fn fee_rate(field: &str, rate: Option<&v1::FeeRate>) -> Result<(), CallError> {
     let rate = rate.map_or(0, |rate| rate.sat_per_kvb);
     match rate {
         0..=HIGHEST_FEE_RATE => Ok(()),

@@ -10,38 +10,12 @@ use super::super::link::Caller;
 use super::Waiter;
 use crate::error::CallError;
 
-/// Longest single wait, in milliseconds. A wait cannot be called off without ending somebody else's,
-/// so it is made of short ones, and a thread is free again this long after its caller left.
-const LONGEST_WAIT_MS: f64 = 5_000.0;
-
 /// Most transactions asked for at once: at 400 kB, the limit of a standard one, their reply is
 /// 200 MB, which the reader takes.
 const IDS_PER_CALL: usize = 500;
 
 /// Most bytes of transactions in a reply. The node would collect 4 GB for 10 000 large ones.
 const LONGEST_REPLY: usize = 64 * 1024 * 1024;
-
-/// Waits in short turns. The tip is compared by hash, so no change is missed between two.
-pub(super) async fn wait_tip_changed(
-    caller: Caller<'_>,
-    request: v1::MiningWaitTipChangedRequest,
-    waiter: Waiter<'_>,
-) -> Result<v1::MiningWaitTipChangedResponse, CallError> {
-    let mut left_ms = request.timeout_ms.unwrap_or(f64::MAX);
-    loop {
-        let turn_ms = left_ms.min(LONGEST_WAIT_MS);
-        left_ms -= turn_ms;
-        let turn = v1::MiningWaitTipChangedRequest {
-            current_tip: request.current_tip.clone(),
-            timeout_ms: Some(turn_ms),
-        };
-        let answer = caller.ask_as(turn).await?;
-        let unchanged = answer.tip.as_ref().is_some_and(|tip| tip.hash == request.current_tip);
-        if !unchanged || left_ms <= 0.0 || waiter.is_gone() {
-            return Ok(answer);
-        }
-    }
-}
 
 /// Ids that are asked for twice are sent once, and many in several calls: the node collects the
 /// whole reply in memory, once for every mention.

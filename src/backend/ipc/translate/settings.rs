@@ -59,6 +59,15 @@ fn leading_number_is_not_zero(text: &str) -> bool {
     text.chars().take_while(char::is_ascii_digit).any(|digit| digit != '0')
 }
 
+/// Whether a setting is not there, or an empty text.
+pub(super) async fn is_empty(caller: Caller<'_>, name: &str) -> Result<bool, CallError> {
+    Ok(match get(caller, name).await? {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    })
+}
+
 /// Whether all values of a setting can be read as text.
 pub(super) async fn are_texts(caller: Caller<'_>, name: &str) -> Result<bool, CallError> {
     let question = v1::ChainGetSettingsListRequest { name: name.to_owned() };
