@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::contract::Shape;
+use crate::contract::{Form, Shape};
 use crate::lock::proto_files;
 use crate::output::{Generated, Paths};
 use crate::schema::Content;
@@ -47,6 +47,14 @@ pub fn descriptors(paths: &Paths) -> Result<Vec<u8>, Error> {
     compiler.include_source_info(true).include_imports(true);
     compiler.open_files(proto_files(&paths.proto())?)?;
     Ok(compiler.encode_file_descriptor_set())
+}
+
+/// Full names of the messages that streams consist of.
+#[must_use]
+pub fn stream_messages(generated: &Generated) -> Vec<String> {
+    let methods = generated.contract.services.iter().flat_map(|service| &service.methods);
+    let streams = methods.filter(|rpc| rpc.form != Form::Unary);
+    streams.map(|rpc| format!(".bitcoin.ipc.v1.{}", rpc.response)).collect()
 }
 
 /// Full names of the messages that hold a secret.

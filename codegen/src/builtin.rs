@@ -1,7 +1,7 @@
 //! Messages of the contract that mirror no struct of the schema: the structures inside `Data`, and
 //! the envelopes of streams.
 
-use crate::contract::{Limits, Message, Origin, ProtoField, Shape, Source};
+use crate::contract::{Enumeration, Limits, Message, Origin, ProtoField, Shape, Source};
 use crate::schema::{Content, Target};
 
 const FILE: &str = "common";
@@ -226,9 +226,72 @@ fn stream_data() -> Vec<Message> {
                     "A stream without events sends a heartbeat this often.",
                     Shape::Message(DURATION.to_owned()),
                 ),
+                field(
+                    "buffered_events",
+                    "A client that falls this many events behind loses its stream.",
+                    Shape::UInt64,
+                ),
+                field(
+                    "buffered_bytes",
+                    "A client that falls this many bytes behind loses its stream.",
+                    Shape::UInt64,
+                ),
             ],
         ),
         message("Heartbeat", "Says that a stream without events is alive.", Vec::new()),
+    ]
+}
+
+/// Name of the enum of [`notification_kinds`].
+const NOTIFICATION_KIND: &str = "ChainNotificationKind";
+
+/// Kinds of chain notifications, by the names of the events in the stream.
+const NOTIFICATION_KINDS: [(&str, &str); 6] = [
+    ("TransactionAddedToMempool", "A transaction entered the mempool."),
+    ("TransactionRemovedFromMempool", "A transaction left the mempool other than by a block."),
+    ("BlockConnected", "A block was connected."),
+    ("BlockDisconnected", "A block was disconnected."),
+    ("UpdatedBlockTip", "The tip changed."),
+    ("ChainStateFlushed", "The chain state was written to disk."),
+];
+
+/// The enum by which a subscriber names the kinds of events it wants.
+#[must_use]
+pub(crate) fn notification_kinds() -> Enumeration {
+    let values = NOTIFICATION_KINDS.map(|(name, doc)| (name.to_owned(), doc.to_owned()));
+    Enumeration {
+        name: NOTIFICATION_KIND.to_owned(),
+        file: "chain".to_owned(),
+        doc: "A kind of event in a stream of Chain.HandleNotifications.".to_owned(),
+        values: values.to_vec(),
+    }
+}
+
+/// What a subscriber can say of the events it wants. They are chosen by bitcoin-grpc: the node sends
+/// every event once, whoever subscribes.
+#[must_use]
+pub(crate) fn stream_options(callback: &str, rpc: &str) -> Vec<ProtoField> {
+    if callback != "ChainNotifications" || rpc != "Chain.HandleNotifications" {
+        return Vec::new();
+    }
+    let mut kinds = field(
+        "kinds",
+        "Kinds of events to send; empty: all.",
+        Shape::List(Box::new(Shape::Enum(NOTIFICATION_KIND.to_owned()))),
+    );
+    kinds.limits.max_items = u32::try_from(NOTIFICATION_KINDS.len()).ok();
+    vec![
+        kinds,
+        field(
+            "include_block_data",
+            "Send connected and disconnected blocks whole; otherwise `block.data` is absent.",
+            Shape::Bool,
+        ),
+        field(
+            "include_undo_data",
+            "Send undo data where the node provides it; otherwise `block.undo_data` is absent.",
+            Shape::Bool,
+        ),
     ]
 }
 

@@ -65,6 +65,8 @@ pub struct Rpc {
     pub request: String,
     /// Name of the response message.
     pub response: String,
+    /// Interface of the callback object that it passes, if it passes one.
+    pub callback: Option<String>,
 }
 
 /// Streaming form of a method.
@@ -238,18 +240,16 @@ impl Contract {
             services.push(builder.service(interface)?);
         }
         builder.mark_requested(&services);
-        let enums = schema.enums.values().map(|e| {
-            let enumeration = Enumeration {
-                name: e.name.clone(),
-                file: stem(&e.file),
-                doc: e.doc.clone(),
-                values: e.values.clone(),
-            };
-            (e.name.clone(), enumeration)
+        let enums = schema.enums.values().map(|e| Enumeration {
+            name: e.name.clone(),
+            file: stem(&e.file),
+            doc: e.doc.clone(),
+            values: e.values.clone(),
         });
+        let enums = enums.chain([builtin::notification_kinds()]);
         Ok(Self {
             services,
-            enums: enums.collect(),
+            enums: enums.map(|e| (e.name.clone(), e)).collect(),
             messages: builder.messages,
             order: builder.order,
         })
@@ -356,6 +356,7 @@ impl<'a> Builder<'a> {
             needs,
             request,
             response,
+            callback: callback.map(|callback| callback.name.clone()),
         })
     }
 
@@ -405,6 +406,8 @@ impl<'a> Builder<'a> {
                 })
             }
             (Form::ServerStreaming, Some(callback)) => {
+                let mut start = start;
+                start.fields.extend(builtin::stream_options(&callback.name, &rpc));
                 self.insert(start)?;
                 let events = self.events(callback, file, false)?;
                 self.insert(builtin::envelope(response, file, &rpc, events, results))

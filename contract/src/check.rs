@@ -7,7 +7,7 @@ use bitcoin::consensus::encode::deserialize;
 
 use crate::budget;
 use crate::codec::{address_length, is_subnet};
-use crate::glue::{Request, check_request};
+use crate::glue::{CallbackAnswer, Request, check_answer, check_request};
 use crate::v1;
 
 /// Deepest nesting of messages in a request. No client needs as much; every level of `next_block`
@@ -39,6 +39,18 @@ impl Request {
         let mut violations = Violations(Vec::new());
         check_request(self, &mut violations);
         budget::check(self, &mut violations);
+        if violations.0.is_empty() { Ok(()) } else { Err(violations.0) }
+    }
+}
+
+impl CallbackAnswer {
+    /// Holds the answer against the bounds and contents that its fields must have.
+    ///
+    /// # Errors
+    /// With everything that is wrong, field by field, up to a bound.
+    pub fn check(&self) -> Result<(), Vec<Violation>> {
+        let mut violations = Violations(Vec::new());
+        check_answer(self, &mut violations);
         if violations.0.is_empty() { Ok(()) } else { Err(violations.0) }
     }
 }

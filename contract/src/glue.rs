@@ -10,12 +10,13 @@
 )]
 
 use capnp::capability::FromClientHook;
+use prost::Message as _;
 
 use crate::adapt;
 use crate::check::{self, Path, Violations};
 use crate::codec;
 use crate::error::GlueError;
-use crate::method::{Access, Form, MethodInfo, Needs, Target, Unary};
+use crate::method::{Access, Dialogue, Form, MethodInfo, Needs, Said, Target, Unary};
 use crate::profile::{At, FeeRateForm, InterfaceSize, Profile, Slot};
 use crate::transfer::{ContextWriter, ObjectPlace, bytes, length, number, text};
 use crate::{v1, wire};

@@ -8,6 +8,7 @@
 
 mod adapt;
 mod budget;
+pub mod callback;
 mod check;
 mod codec;
 mod error;
@@ -21,7 +22,7 @@ pub mod wire;
 
 pub use check::Violation;
 pub use error::GlueError;
-pub use glue::{Inner, Method, PROFILES, Reply, Request, Service};
+pub use glue::{CallbackAnswer, Event, Inner, Method, PROFILES, Reply, Request, Service};
 pub use mask::mask;
-pub use method::{Access, Form, MethodInfo, Needs, Target, Unary};
+pub use method::{Access, Dialogue, Form, MethodInfo, Needs, Said, Target, Unary};
 pub use profile::{At, FeeRateForm, InterfaceSize, Profile, Slot};

@@ -1,6 +1,6 @@
 //! What is known of every method.
 
-use crate::glue::{METHODS, Method, Reply, Request, Service};
+use crate::glue::{CallbackAnswer, METHODS, Method, Reply, Request, Service};
 
 /// The right that a caller of a method needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -120,6 +120,22 @@ pub trait Unary: prost::Message + Default + Sized + Send + 'static {
 
     /// The response out of the stack's reply; `None` if it answers another method.
     fn response(reply: Reply) -> Option<Self::Response>;
+}
+
+/// What a client says in a conversation.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
+pub enum Said {
+    /// It opens the conversation.
+    Start(Request),
+    /// It answers an invocation.
+    Answer(CallbackAnswer),
+}
+
+/// A client's messages in a bidirectional method.
+pub trait Dialogue: prost::Message + Default + Sized + Send + 'static {
+    /// What the message says; `None` if nothing.
+    fn said(self) -> Option<Said>;
 }
 
 #[cfg(test)]

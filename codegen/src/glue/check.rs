@@ -19,7 +19,7 @@ pub(super) fn functions(glue: &Glue<'_>) -> String {
 }
 
 /// Names of the messages with something to check, found by growing the set until it is stable.
-fn checked(glue: &Glue<'_>) -> BTreeSet<String> {
+pub(super) fn checked(glue: &Glue<'_>) -> BTreeSet<String> {
     let mut checked = BTreeSet::new();
     loop {
         let before = checked.len();

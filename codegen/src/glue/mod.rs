@@ -3,6 +3,7 @@
 //! For every wire struct, in every layout, a `read_…` and a `write_…` function; for every message a
 //! client can send, a `check_…` function; and the tables of methods and generations on top.
 
+mod callback;
 mod check;
 mod objects;
 mod read;
@@ -37,6 +38,7 @@ pub fn glue(generated: &Generated) -> String {
     }
     out += &check::functions(&glue);
     out += &objects::functions(&glue);
+    out += &callback::callbacks(&glue, &check::checked(&glue));
     out += &redacted(generated);
     out
 }

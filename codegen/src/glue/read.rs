@@ -74,7 +74,12 @@ fn exceptions(glue: &Glue<'_>, wire: &WireStruct, out: &mut String) {
     }
 }
 
-fn read_field(glue: &Glue<'_>, wire: &WireStruct, message: &Message, field: &ProtoField) -> String {
+pub(super) fn read_field(
+    glue: &Glue<'_>,
+    wire: &WireStruct,
+    message: &Message,
+    field: &ProtoField,
+) -> String {
     let Source::Field { name, flag } = &field.source else {
         return read_result(glue, wire, field);
     };

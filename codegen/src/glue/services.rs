@@ -28,12 +28,12 @@ pub fn services(generated: &Generated) -> String {
                 ),
                 Form::ServerStreaming => writeln!(
                     out,
-                    "    type {0}Stream = EventStream<v1::{response}>;\n    async fn {name}(&self, request: tonic::Request<v1::{request}>) -> Result<tonic::Response<Self::{0}Stream>, tonic::Status> {{\n        self.server_streaming(Method::{method}, request.map(Request::{method})).await\n    }}",
+                    "    type {0}Stream = Events;\n    async fn {name}(&self, request: tonic::Request<v1::{request}>) -> Result<tonic::Response<Events>, tonic::Status> {{\n        self.server_streaming(request.map(Request::{method})).await\n    }}",
                     rpc.name
                 ),
                 Form::Bidirectional => writeln!(
                     out,
-                    "    type {0}Stream = EventStream<v1::{response}>;\n    async fn {name}(&self, request: tonic::Request<tonic::Streaming<v1::{request}>>) -> Result<tonic::Response<Self::{0}Stream>, tonic::Status> {{\n        self.bidirectional(Method::{method}, request).await\n    }}",
+                    "    type {0}Stream = Events;\n    async fn {name}(&self, request: tonic::Request<tonic::Streaming<v1::{request}>>) -> Result<tonic::Response<Events>, tonic::Status> {{\n        self.bidirectional(Method::{method}, request).await\n    }}",
                     rpc.name
                 ),
             };

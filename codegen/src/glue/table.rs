@@ -217,7 +217,7 @@ fn inner_methods(glue: &Glue<'_>, out: &mut String) {
 }
 
 /// The layouts of a method's parameters or results: the newest, then the variants by name.
-fn layouts_of(glue: &Glue<'_>, base: &Base) -> Vec<String> {
+pub(super) fn layouts_of(glue: &Glue<'_>, base: &Base) -> Vec<String> {
     let mut keys: Vec<(bool, String)> = glue
         .layouts
         .structs
