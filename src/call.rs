@@ -6,6 +6,7 @@ use bitcoin_grpc_contract::{Method, Reply, Request};
 use tokio::time::Instant;
 
 use crate::error::CallError;
+use crate::stream::EventStream;
 
 /// A call on its way from a frontend to a backend.
 #[derive(Debug, Clone)]
@@ -35,16 +36,66 @@ pub enum Caller {
     Remote(Arc<str>),
 }
 
+/// What a call comes to.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are replies; a box would cost an allocation each"
+)]
+pub enum Outcome {
+    /// One reply.
+    Reply(Reply),
+    /// Events, until one side ends it.
+    Stream(EventStream),
+}
+
+impl Outcome {
+    /// The reply of a unary method.
+    ///
+    /// # Errors
+    /// When it is a stream, which is a fault of this program.
+    pub fn into_reply(self) -> Result<Reply, CallError> {
+        match self {
+            Self::Reply(reply) => Ok(reply),
+            Self::Stream(_) => Err(CallError::Internal("a stream in place of a reply".to_owned())),
+        }
+    }
+
+    /// The events of a streaming method.
+    ///
+    /// # Errors
+    /// When it is a reply, which is a fault of this program.
+    pub fn into_stream(self) -> Result<EventStream, CallError> {
+        match self {
+            Self::Stream(events) => Ok(events),
+            Self::Reply(_) => Err(CallError::Internal("a reply in place of a stream".to_owned())),
+        }
+    }
+}
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(reply)
+    }
+}
+
+impl PartialEq for Outcome {
+    /// No stream is equal to another.
+    fn eq(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Reply(a), Self::Reply(b)) if a == b)
+    }
+}
+
 /// A service that answers calls: a backend, or the stack in front of one.
 ///
 /// It is a name for a bound, so that layers read as what they are.
 pub trait CallService:
-    tower::Service<Call, Response = Reply, Error = CallError, Future: Send> + Clone + Send + 'static
+    tower::Service<Call, Response = Outcome, Error = CallError, Future: Send> + Clone + Send + 'static
 {
 }
 
 impl<S> CallService for S where
-    S: tower::Service<Call, Response = Reply, Error = CallError, Future: Send>
+    S: tower::Service<Call, Response = Outcome, Error = CallError, Future: Send>
         + Clone
         + Send
         + 'static

@@ -64,6 +64,35 @@ pub enum CallError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// As many streams are open as may be. Nothing was sent.
+    #[error("{limit} streams are open, which is all there may be")]
+    TooManyStreams {
+        /// How many may be open.
+        limit: usize,
+    },
+    /// The node would not survive the loss of a subscriber, and subscriptions were not asked for in
+    /// spite of that. Nothing was sent.
+    #[error(
+        "a node of this generation ({profile}) aborts if bitcoin-grpc dies while it is subscribed; start bitcoin-grpc with `--notifications always` to accept that"
+    )]
+    NotificationsUnsafe {
+        /// Name of the node's generation.
+        profile: &'static str,
+    },
+    /// Subscriptions are switched off. Nothing was sent.
+    #[error("bitcoin-grpc runs with `--notifications never`")]
+    NotificationsOff,
+    /// A subscriber read too slowly; events that it has not read are no more.
+    #[error("the stream was not read fast enough, and its next events are gone")]
+    SubscriberTooSlow,
+    /// A stream ended. Its client has been sent all messages up to a number.
+    #[error("{why} (after message {last_sequence} of the stream)")]
+    StreamEnded {
+        /// Number of the last message.
+        last_sequence: u64,
+        /// Why it ended.
+        why: Box<CallError>,
+    },
     /// The deadline passed. The node may still carry the call out if it was sent.
     #[error("the deadline passed before the node answered")]
     DeadlineExceeded,
@@ -111,10 +140,16 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// The same as the end of a stream after a message of that number.
+    #[must_use]
+    pub fn after(self, last_sequence: u64) -> Self {
+        Self::StreamEnded { last_sequence, why: Box::new(self) }
+    }
+
     /// The reason's name, as callers see it in `google.rpc.ErrorInfo`. The list is closed; see
     /// `docs/errors.md`.
     #[must_use]
-    pub const fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "INVALID_FIELD",
             Self::Denied { .. } => "ACCESS_NOT_GRANTED",
@@ -123,6 +158,11 @@ impl CallError {
             Self::NotServed { .. } => "METHOD_NOT_SERVED",
             Self::Refused { .. } => "REFUSED_FOR_SAFETY",
             Self::Busy { .. } => "TOO_MANY_CALLS",
+            Self::TooManyStreams { .. } => "TOO_MANY_STREAMS",
+            Self::NotificationsUnsafe { .. } => "NOTIFICATIONS_UNSAFE",
+            Self::NotificationsOff => "NOTIFICATIONS_OFF",
+            Self::SubscriberTooSlow => "SUBSCRIBER_TOO_SLOW",
+            Self::StreamEnded { why, .. } => why.reason(),
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::NoNode(_) => "NODE_UNAVAILABLE",
             Self::NodeLost => "NODE_LOST",

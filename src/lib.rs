@@ -15,3 +15,4 @@ pub mod frontend;
 pub mod layer;
 pub mod output;
 pub mod stack;
+pub mod stream;

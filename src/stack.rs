@@ -4,14 +4,15 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bitcoin_grpc_contract::{Method, Reply};
+use bitcoin_grpc_contract::Method;
 use tower::{ServiceBuilder, ServiceExt};
 
-use crate::call::{Call, CallService};
+use crate::call::{Call, CallService, Outcome};
 use crate::error::CallError;
 use crate::layer::admission::AdmissionLayer;
 use crate::layer::deadline::{DeadlineLayer, Deadlines};
 use crate::layer::rights::{Rights, RightsLayer};
+use crate::layer::streams::StreamsLayer;
 use crate::layer::telemetry::TelemetryLayer;
 use crate::layer::validate::ValidateLayer;
 
@@ -22,6 +23,8 @@ pub struct Layers {
     pub rights: Rights,
     /// For how long calls may take.
     pub deadlines: Deadlines,
+    /// How many streams may be open. Stacks with copies of it share the budget.
+    pub streams: StreamsLayer,
     /// How many calls may be under way and wait. Stacks with copies of it share the budgets.
     pub admission: AdmissionLayer,
 }
@@ -35,6 +38,8 @@ pub fn compose<B: CallService + Sync>(layers: &Layers, backend: B) -> Stack {
         .layer(RightsLayer::new(layers.rights))
         // Before a call can take a place or a queue's seat: a bad request needs neither.
         .layer(ValidateLayer)
+        // Outside what bounds the calls, which for a stream is no more than its opening.
+        .layer(layers.streams.clone())
         // Outside the queue, so that waiting for a place counts too.
         .layer(DeadlineLayer::new(layers.deadlines))
         // Right before the backend, whose work it bounds.
@@ -56,7 +61,7 @@ pub struct Stack {
 }
 
 /// What becomes of a call.
-pub type Answer = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
+pub type Answer = Pin<Box<dyn Future<Output = Result<Outcome, CallError>> + Send>>;
 
 impl Stack {
     /// Forgets the type of a service that grants these rights.

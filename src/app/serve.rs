@@ -12,6 +12,7 @@ use super::worker::{Started, Starter};
 use crate::backend::ipc::{IpcConfig, IpcPool};
 use crate::config::Config;
 use crate::layer::admission::AdmissionLayer;
+use crate::layer::streams::StreamsLayer;
 use crate::output::say;
 use crate::stack::{Layers, compose};
 
@@ -42,13 +43,18 @@ fn starter(config: &Config) -> Starter {
     let node = share(&config.node, config.server.threads.get());
     Arc::new(move || {
         let (pool, state, handle) = IpcPool::start(node.clone());
-        let admission = layers.admission.clone();
+        let (admission, streams) = (layers.admission.clone(), layers.streams.clone());
         let stop = async move {
             // First of all nothing new may reach the backend.
             admission.close();
             handle.shutdown().await;
         };
-        Started { stack: compose(&layers, pool), state, stop: Box::pin(stop) }
+        Started {
+            stack: compose(&layers, pool),
+            state,
+            end_streams: Box::new(move || streams.close()),
+            stop: Box::pin(stop),
+        }
     })
 }
 
@@ -62,6 +68,7 @@ pub fn layers(config: &Config) -> Layers {
     Layers {
         rights: config.rights,
         deadlines: config.deadlines,
+        streams: StreamsLayer::new(config.streams),
         admission: AdmissionLayer::new(config.limits),
     }
 }

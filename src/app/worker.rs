@@ -40,6 +40,8 @@ pub struct Started {
     pub stack: Stack,
     /// What is known of the node.
     pub state: watch::Receiver<NodeState>,
+    /// Ends the streams, which would not end by themselves, and lets no more come.
+    pub end_streams: Box<dyn FnOnce()>,
     /// Ends the backend cleanly. It is awaited on the worker's thread, where the backend lives.
     pub stop: Pin<Box<dyn Future<Output = ()>>>,
 }
@@ -112,6 +114,7 @@ async fn work(
     let grpc = Grpc::new(backend.stack, health, reflection, shared.room.clone());
     let mut clients = JoinSet::new();
     take_clients(&shared, &grpc, &mut dealt, &mut clients).await;
+    (backend.end_streams)();
     finish(clients, backend.stop, shared.drain_limit).await;
 }
 

@@ -15,11 +15,12 @@ use super::reader::Reader;
 use crate::app::listen::Address;
 use crate::app::logging::{LogConfig, LogForm};
 use crate::app::server::ServerConfig;
-use crate::backend::ipc::{IpcConfig, LeaseConfig, Leases};
+use crate::backend::ipc::{IpcConfig, LeaseConfig, Leases, Notifications};
 use crate::frontend::grpc::limits::KEEPALIVE;
 use crate::layer::admission::Limits;
 use crate::layer::deadline::Deadlines;
 use crate::layer::rights::Rights;
+use crate::layer::streams::StreamLimits;
 
 /// Where clients come in unless told otherwise: on this machine only, on gRPC's customary port.
 pub const LISTEN: &str = "127.0.0.1:50051";
@@ -43,6 +44,8 @@ pub struct Config {
     pub rights: Rights,
     /// For how long calls may take.
     pub deadlines: Deadlines,
+    /// How many streams may be open.
+    pub streams: StreamLimits,
     /// How many calls may be under way and wait.
     pub limits: Limits,
     /// Form and level of the log.
@@ -61,6 +64,7 @@ impl Config {
         let config = Self {
             embedded: embedded::embedded(&mut reader),
             limits: limits(&mut reader, node.blocking_threads),
+            streams: streams(&mut reader),
             node,
             server: server(&mut reader),
             rights: rights(&mut reader),
@@ -83,6 +87,7 @@ fn node(reader: &mut Reader<'_>, home: Option<&Path>, embeds: bool) -> IpcConfig
         big_reads: count(reader, "big-reads", usual.big_reads),
         queue: count(reader, "node-queue", usual.queue),
         leases: Leases::new(leases(reader)),
+        notifications: reader.one("notifications", notifications).unwrap_or_default(),
         ..usual
     }
 }
@@ -198,6 +203,13 @@ fn limits(reader: &mut Reader<'_>, blocking_threads: usize) -> Limits {
     }
 }
 
+fn streams(reader: &mut Reader<'_>) -> StreamLimits {
+    StreamLimits {
+        total: count(reader, "max-streams", StreamLimits::TOTAL),
+        per_caller: count(reader, "max-streams-per-caller", StreamLimits::PER_CALLER),
+    }
+}
+
 fn log(reader: &mut Reader<'_>) -> LogConfig {
     LogConfig {
         form: reader.one("log", log_form).unwrap_or_default(),
@@ -279,6 +291,15 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
         "true" | "1" | "yes" => Ok(true),
         "false" | "0" | "no" => Ok(false),
         _ => Err("is neither true nor false".to_owned()),
+    }
+}
+
+fn notifications(text: &str) -> Result<Notifications, String> {
+    match text {
+        "auto" => Ok(Notifications::Auto),
+        "always" => Ok(Notifications::Always),
+        "never" => Ok(Notifications::Never),
+        _ => Err("is none of auto, always, never".to_owned()),
     }
 }
 

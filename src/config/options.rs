@@ -128,6 +128,14 @@ pub const OPTIONS: &[Opt] = &[
         "Calls that may wait for a thread of the node [default: 1024]"
     ),
     option!(
+        Node,
+        "notifications",
+        "NOTIFICATIONS",
+        "WHEN",
+        false,
+        "Whether to subscribe to the node's events: auto, always or never. Nodes before libmultiprocess v11 abort if this program dies while it is subscribed, so auto leaves those alone [default: auto]"
+    ),
+    option!(
         Embedded,
         "socket",
         "SOCKET",
@@ -374,6 +382,22 @@ pub const OPTIONS: &[Opt] = &[
         "NAME",
         false,
         "Name with which the handles of leases begin, for a load balancer to route by: letters, digits, - and _ [default: made up at the start]"
+    ),
+    option!(
+        Limits,
+        "max-streams",
+        "MAX_STREAMS",
+        "N",
+        false,
+        "Streams that may be open [default: 4096]"
+    ),
+    option!(
+        Limits,
+        "max-streams-per-caller",
+        "MAX_STREAMS_PER_CALLER",
+        "N",
+        false,
+        "Streams that one caller may have open; all processes of this machine are one caller [default: 2048]"
     ),
     option!(
         Limits,

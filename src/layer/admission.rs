@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bitcoin_grpc_contract::Reply;
 use pin_project_lite::pin_project;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tower::util::Oneshot;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::call::{Call, CallService};
+use crate::call::{Call, CallService, Outcome};
 use crate::error::CallError;
 
 /// After what time a refused caller should try again. A full queue of
@@ -133,7 +132,7 @@ pub struct Admission<S> {
 }
 
 impl<S: CallService> Service<Call> for Admission<S> {
-    type Response = Reply;
+    type Response = Outcome;
     type Error = CallError;
     type Future = Admitted<S>;
 
@@ -170,7 +169,7 @@ fn queue<S: CallService>(budget: &Budget, inner: S, call: Call) -> Way<S> {
     }
 }
 
-type Queued = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
+type Queued = Pin<Box<dyn Future<Output = Result<Outcome, CallError>> + Send>>;
 
 pin_project! {
     /// A call on its way through admission. Dropping it gives back its place or its seat.
@@ -193,7 +192,7 @@ pin_project! {
 }
 
 impl<S: CallService> Future for Admitted<S> {
-    type Output = Result<Reply, CallError>;
+    type Output = Result<Outcome, CallError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().way.project() {
@@ -216,7 +215,7 @@ mod tests {
     use super::*;
     use crate::layer::testing::{Manual, Pending, echo_call, manual, reply, waiting_call};
 
-    const BUSY: Result<Reply, CallError> = Err(CallError::Busy { retry_after: RETRY_AFTER });
+    const BUSY: Result<Outcome, CallError> = Err(CallError::Busy { retry_after: RETRY_AFTER });
 
     struct Bench {
         layer: AdmissionLayer,
@@ -233,7 +232,7 @@ mod tests {
     }
 
     impl Bench {
-        async fn send(&self, call: Call) -> JoinHandle<Result<Reply, CallError>> {
+        async fn send(&self, call: Call) -> JoinHandle<Result<Outcome, CallError>> {
             let task = tokio::spawn(self.service.clone().oneshot(call));
             tokio::task::yield_now().await;
             task

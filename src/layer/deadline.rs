@@ -4,13 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bitcoin_grpc_contract::Reply;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{Layer, Service};
 
 use super::early::Early;
-use crate::call::Call;
+use crate::call::{Call, Outcome};
 use crate::error::CallError;
 
 /// For how long calls may take.
@@ -76,8 +75,8 @@ pub struct Deadline<S> {
     deadlines: Deadlines,
 }
 
-impl<S: Service<Call, Response = Reply, Error = CallError>> Service<Call> for Deadline<S> {
-    type Response = Reply;
+impl<S: Service<Call, Response = Outcome, Error = CallError>> Service<Call> for Deadline<S> {
+    type Response = Outcome;
     type Error = CallError;
     type Future = Early<UntilDeadline<S::Future>>;
 
@@ -108,8 +107,8 @@ pin_project! {
     }
 }
 
-impl<F: Future<Output = Result<Reply, CallError>>> Future for UntilDeadline<F> {
-    type Output = Result<Reply, CallError>;
+impl<F: Future<Output = Result<Outcome, CallError>>> Future for UntilDeadline<F> {
+    type Output = Result<Outcome, CallError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

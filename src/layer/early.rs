@@ -3,9 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bitcoin_grpc_contract::Reply;
 use pin_project_lite::pin_project;
 
+use crate::call::Outcome;
 use crate::error::CallError;
 
 pin_project! {
@@ -30,8 +30,8 @@ impl<F> Early<F> {
     }
 }
 
-impl<F: Future<Output = Result<Reply, CallError>>> Future for Early<F> {
-    type Output = Result<Reply, CallError>;
+impl<F: Future<Output = Result<Outcome, CallError>>> Future for Early<F> {
+    type Output = Result<Outcome, CallError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {

@@ -4,6 +4,7 @@ pub mod admission;
 pub mod deadline;
 mod early;
 pub mod rights;
+pub mod streams;
 pub mod telemetry;
 pub mod validate;
 

@@ -3,11 +3,11 @@
 
 use std::task::{Context, Poll};
 
-use bitcoin_grpc_contract::{Access, Method, Reply};
+use bitcoin_grpc_contract::{Access, Method};
 use tower::{Layer, Service};
 
 use super::early::Early;
-use crate::call::Call;
+use crate::call::{Call, Outcome};
 use crate::error::CallError;
 
 /// A set of access classes.
@@ -79,8 +79,8 @@ pub struct RightsGate<S> {
     granted: Rights,
 }
 
-impl<S: Service<Call, Response = Reply, Error = CallError>> Service<Call> for RightsGate<S> {
-    type Response = Reply;
+impl<S: Service<Call, Response = Outcome, Error = CallError>> Service<Call> for RightsGate<S> {
+    type Response = Outcome;
     type Error = CallError;
     type Future = Early<S::Future>;
 

@@ -4,13 +4,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bitcoin_grpc_contract::{Method, Reply};
+use bitcoin_grpc_contract::Method;
+use futures_util::Stream;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tracing::Span;
 
-use crate::call::Call;
+use crate::call::{Call, Outcome};
 use crate::error::CallError;
+use crate::stream::Item;
 
 /// Reports every call to `tracing`.
 ///
@@ -33,8 +35,8 @@ pub struct Telemetry<S> {
     inner: S,
 }
 
-impl<S: Service<Call, Response = Reply, Error = CallError>> Service<Call> for Telemetry<S> {
-    type Response = Reply;
+impl<S: Service<Call, Response = Outcome, Error = CallError>> Service<Call> for Telemetry<S> {
+    type Response = Outcome;
     type Error = CallError;
     type Future = Observed<S::Future>;
 
@@ -48,7 +50,7 @@ impl<S: Service<Call, Response = Reply, Error = CallError>> Service<Call> for Te
             tracing::debug_span!("call", method = method.info().full_name, caller = ?call.caller);
         let started = Instant::now();
         let inner = span.in_scope(|| self.inner.call(call));
-        Observed { inner, watch: Watch { method, started, span, ended: false } }
+        Observed { inner, watch: Some(Watch { method, started, span, ended: false }) }
     }
 }
 
@@ -58,20 +60,29 @@ pin_project! {
     pub struct Observed<F> {
         #[pin]
         inner: F,
-        watch: Watch,
+        // Moves into the stream, if the call comes to one.
+        watch: Option<Watch>,
     }
 }
 
-impl<F: Future<Output = Result<Reply, CallError>>> Future for Observed<F> {
-    type Output = Result<Reply, CallError>;
+impl<F: Future<Output = Result<Outcome, CallError>>> Future for Observed<F> {
+    type Output = Result<Outcome, CallError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let _entered = this.watch.span.enter();
-        let answer = std::task::ready!(this.inner.poll(cx));
-        this.watch.ended = true;
-        this.watch.report(&answer);
-        Poll::Ready(answer)
+        let entered = this.watch.as_ref().map(|watch| watch.span.clone().entered());
+        let outcome = std::task::ready!(this.inner.poll(cx));
+        drop(entered);
+        Poll::Ready(match (outcome, this.watch.take()) {
+            (Ok(Outcome::Stream(events)), Some(watch)) => {
+                Ok(Outcome::Stream(events.wrapped(|events| Watched { events, watch })))
+            }
+            (outcome, Some(mut watch)) => {
+                watch.report(outcome.as_ref().err());
+                outcome
+            }
+            (outcome, None) => outcome,
+        })
     }
 }
 
@@ -86,17 +97,41 @@ struct Watch {
 }
 
 impl Watch {
-    fn report(&self, answer: &Result<Reply, CallError>) {
+    /// Reports the end, with the error if there was one.
+    fn report(&mut self, error: Option<&CallError>) {
+        let _entered = self.span.clone().entered();
+        self.ended = true;
         let (method, elapsed) = (self.method.info().full_name, self.started.elapsed());
-        match answer {
-            Ok(_) => tracing::debug!(method, ?elapsed, outcome = "OK", "call ended"),
-            Err(error) if concerns_operator(error) => {
+        match error {
+            None => tracing::debug!(method, ?elapsed, outcome = "OK", "call ended"),
+            Some(error) if concerns_operator(error) => {
                 tracing::warn!(method, ?elapsed, outcome = error.reason(), "call failed");
             }
-            Err(error) => {
+            Some(error) => {
                 tracing::debug!(method, ?elapsed, outcome = error.reason(), "call refused")
             }
         }
+    }
+}
+
+/// A stream under observation.
+struct Watched<S> {
+    events: S,
+    watch: Watch,
+}
+
+impl<S: Stream<Item = Item> + Unpin> Stream for Watched<S> {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        let item = std::task::ready!(Pin::new(&mut self.events).poll_next(cx));
+        match &item {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => self.watch.report(Some(error)),
+            None if !self.watch.ended => self.watch.report(None),
+            None => {}
+        }
+        Poll::Ready(item)
     }
 }
 
@@ -111,8 +146,9 @@ impl Drop for Watch {
 }
 
 /// Whether an error says something about the node or this program rather than about the call.
-const fn concerns_operator(error: &CallError) -> bool {
+fn concerns_operator(error: &CallError) -> bool {
     match error {
+        CallError::StreamEnded { why, .. } => concerns_operator(why),
         CallError::NodeLost | CallError::NodeStuck | CallError::BadReply(_) | CallError::Internal(_) => true,
         CallError::Invalid(_)
         | CallError::Denied { .. }
@@ -129,6 +165,10 @@ const fn concerns_operator(error: &CallError) -> bool {
         | CallError::LeaseGone(_)
         | CallError::WalletNotLoaded(_)
         | CallError::TooManyLeases { .. }
+        | CallError::SubscriberTooSlow
+        | CallError::TooManyStreams { .. }
+        | CallError::NotificationsUnsafe { .. }
+        | CallError::NotificationsOff
         | CallError::NodeException(_) => false,
     }
 }

@@ -9,7 +9,7 @@ use bitcoin_grpc_contract::{Reply, Request, v1};
 use tokio::sync::{mpsc, oneshot};
 use tower::Service;
 
-use crate::call::{Call, Caller};
+use crate::call::{Call, Caller, Outcome};
 use crate::error::CallError;
 
 pub(crate) fn call(request: Request) -> Call {
@@ -25,8 +25,8 @@ pub(crate) fn waiting_call() -> Call {
     call(Request::MiningWaitTipChanged(v1::MiningWaitTipChangedRequest::default()))
 }
 
-pub(crate) fn reply() -> Reply {
-    Reply::EchoEcho(v1::EchoEchoResponse { echo: "answer".to_owned() })
+pub(crate) fn reply() -> Outcome {
+    Outcome::Reply(Reply::EchoEcho(v1::EchoEchoResponse { echo: "answer".to_owned() }))
 }
 
 /// Answers everything at once with [`reply`], and counts.
@@ -46,9 +46,9 @@ impl Echo {
 }
 
 impl Service<Call> for Echo {
-    type Response = Reply;
+    type Response = Outcome;
     type Error = CallError;
-    type Future = Ready<Result<Reply, CallError>>;
+    type Future = Ready<Result<Outcome, CallError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         Poll::Ready(Ok(()))
@@ -70,7 +70,7 @@ pub(crate) struct Manual {
 }
 
 /// A call that waits for the test's answer. The sender is closed once the caller went away.
-pub(crate) type Pending = (Call, oneshot::Sender<Result<Reply, CallError>>);
+pub(crate) type Pending = (Call, oneshot::Sender<Result<Outcome, CallError>>);
 
 pub(crate) fn manual() -> (Manual, mpsc::UnboundedReceiver<Pending>) {
     let (calls, received) = mpsc::unbounded_channel();
@@ -84,9 +84,9 @@ impl Clone for Manual {
 }
 
 impl Service<Call> for Manual {
-    type Response = Reply;
+    type Response = Outcome;
     type Error = CallError;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Outcome, CallError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         self.ready = true;

@@ -4,13 +4,12 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bitcoin_grpc_contract::Reply;
 use pin_project_lite::pin_project;
 use tokio::task::spawn_blocking;
 use tower::{Layer, Service, ServiceExt};
 
 use super::early::Early;
-use crate::call::Call;
+use crate::call::{Call, Outcome};
 use crate::error::CallError;
 
 /// Refuses requests that their schema does not allow, with every faulty field.
@@ -39,9 +38,9 @@ pub struct Validate<S> {
 
 impl<S> Service<Call> for Validate<S>
 where
-    S: Service<Call, Response = Reply, Error = CallError, Future: Send> + Clone + Send + 'static,
+    S: Service<Call, Response = Outcome, Error = CallError, Future: Send> + Clone + Send + 'static,
 {
-    type Response = Reply;
+    type Response = Outcome;
     type Error = CallError;
     type Future = Checked<S>;
 

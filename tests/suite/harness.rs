@@ -10,26 +10,27 @@ use bitcoin_grpc::app::listen::Address;
 use bitcoin_grpc::app::server::{Server, ServerConfig, ServerError};
 use bitcoin_grpc::app::worker::Started;
 use bitcoin_grpc::backend::{NodeInfo, NodeState};
-use bitcoin_grpc::call::Call;
+use bitcoin_grpc::call::{Call, Outcome};
 use bitcoin_grpc::error::CallError;
 use bitcoin_grpc::frontend::grpc::services::echo_client::EchoClient;
 use bitcoin_grpc::layer::admission::{AdmissionLayer, Limits};
 use bitcoin_grpc::layer::deadline::Deadlines;
 use bitcoin_grpc::layer::rights::Rights;
+use bitcoin_grpc::layer::streams::{StreamLimits, StreamsLayer};
 use bitcoin_grpc::stack::{Layers, compose};
 use bitcoin_grpc_contract::{Profile, Reply, Request, Service, v1};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Outcome, CallError>> + Send>>;
 
 /// A backend that answers as a function says.
 #[derive(Clone)]
 pub(crate) struct Mock(Arc<dyn Fn(Call) -> Answer + Send + Sync>);
 
 impl tower::Service<Call> for Mock {
-    type Response = Reply;
+    type Response = Outcome;
     type Error = CallError;
     type Future = Answer;
 
@@ -43,11 +44,15 @@ impl tower::Service<Call> for Mock {
 }
 
 /// A backend from a function.
-pub(crate) fn mock<F>(answer: impl Fn(Call) -> F + Send + Sync + 'static) -> Mock
+pub(crate) fn mock<F, R>(answer: impl Fn(Call) -> F + Send + Sync + 'static) -> Mock
 where
-    F: Future<Output = Result<Reply, CallError>> + Send + 'static,
+    F: Future<Output = Result<R, CallError>> + Send + 'static,
+    R: Into<Outcome>,
 {
-    Mock(Arc::new(move |call| Box::pin(answer(call))))
+    Mock(Arc::new(move |call| {
+        let answer = answer(call);
+        Box::pin(async move { answer.await.map(Into::into) })
+    }))
 }
 
 /// Answers Echo with what it was asked, and every other method with an error.
@@ -67,7 +72,7 @@ pub(crate) fn echoed(call: Call) -> Result<Reply, CallError> {
 
 /// Always fails with this.
 pub(crate) fn failing(error: CallError) -> Mock {
-    mock(move |_| std::future::ready(Err(error.clone())))
+    mock(move |_| std::future::ready(Err::<Reply, _>(error.clone())))
 }
 
 /// A node that offers these.
@@ -79,6 +84,7 @@ pub(crate) fn ready(services: &[Service]) -> NodeState {
 /// What the tests change of the configuration.
 pub(crate) struct Setup {
     pub(crate) limits: Limits,
+    pub(crate) streams: StreamLimits,
     pub(crate) deadlines: Deadlines,
     pub(crate) rights: Rights,
     pub(crate) threads: usize,
@@ -89,6 +95,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            streams: StreamLimits::default(),
             deadlines: Deadlines::default(),
             rights: Rights::open(),
             threads: 1,
@@ -116,13 +123,15 @@ impl Harness {
         let layers = Layers {
             rights: setup.rights,
             deadlines: setup.deadlines,
+            streams: StreamsLayer::new(setup.streams),
             admission: AdmissionLayer::new(setup.limits),
         };
         let starter = move || {
-            let admission = layers.admission.clone();
+            let (admission, streams) = (layers.admission.clone(), layers.streams.clone());
             Started {
                 stack: compose(&layers, backend.clone()),
                 state: states.clone(),
+                end_streams: Box::new(move || streams.close()),
                 stop: Box::pin(async move { admission.close() }),
             }
         };

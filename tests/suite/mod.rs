@@ -13,4 +13,5 @@ mod reflection;
 mod requests;
 mod rights;
 mod statuses;
+mod streams;
 mod time;

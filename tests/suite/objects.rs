@@ -16,6 +16,7 @@ use bitcoin_grpc::frontend::grpc::services::mining_client::MiningClient;
 use bitcoin_grpc::layer::admission::{AdmissionLayer, Limits};
 use bitcoin_grpc::layer::deadline::Deadlines;
 use bitcoin_grpc::layer::rights::Rights;
+use bitcoin_grpc::layer::streams::{StreamLimits, StreamsLayer};
 use bitcoin_grpc::stack::{Layers, compose};
 use bitcoin_grpc_contract::{Profile, v1};
 use bitcoin_grpc_devnode::host::{ChainOptions, Host, HostOptions};
@@ -79,6 +80,7 @@ impl Miner {
 
 async fn serve(ipc: IpcConfig) -> (String, oneshot::Sender<()>, JoinHandle<()>) {
     let layers = Layers {
+        streams: StreamsLayer::new(StreamLimits::default()),
         rights: Rights::open(),
         deadlines: Deadlines::default(),
         admission: AdmissionLayer::new(Limits::default()),
@@ -86,7 +88,7 @@ async fn serve(ipc: IpcConfig) -> (String, oneshot::Sender<()>, JoinHandle<()>) 
     let starter = move || {
         let (pool, state, handle) = IpcPool::start(ipc.clone());
         let stack = compose(&layers, pool);
-        Started { stack, state, stop: Box::pin(handle.shutdown()) }
+        Started { stack, state, end_streams: Box::new(|| ()), stop: Box::pin(handle.shutdown()) }
     };
     let config = ServerConfig {
         listen: vec![Address::Tcp("127.0.0.1:0".parse().unwrap())],

@@ -133,7 +133,10 @@ async fn what_is_no_grpc() {
 async fn unknown_enum_values_never_reach_the_node() {
     use bitcoin_grpc::frontend::grpc::services::chain_client::ChainClient;
     use bitcoin_grpc_contract::v1;
-    let harness = Harness::start(mock(|_| async { panic!("it reached the node") })).await;
+    let harness = Harness::start(mock::<_, bitcoin_grpc_contract::Reply>(|_| async {
+        panic!("it reached the node")
+    }))
+    .await;
     let mut client = ChainClient::new(harness.channel().await);
     let request =
         v1::ChainBroadcastTransactionRequest { broadcast_method: 99, ..Default::default() };

@@ -1,14 +1,19 @@
 //! Every error of the stack as a client receives it.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use bitcoin_grpc::error::CallError;
 use bitcoin_grpc::layer::rights::Rights;
 use bitcoin_grpc_contract::{Access, Method, Violation};
+use http_body_util::StreamBody;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::harness::{Harness, Setup, echo, echo_request, failing};
+use super::raw::post;
 
 async fn received(error: CallError) -> tonic::Status {
     let harness = Harness::start(failing(error)).await;
@@ -78,25 +83,20 @@ async fn rights_come_before_validation() {
 }
 
 #[tokio::test]
-async fn streams_are_refused_at_once() {
-    use bitcoin_grpc::frontend::grpc::services::chain_client::ChainClient;
-    use bitcoin_grpc_contract::v1;
+async fn a_conversation_in_which_nothing_is_said_ends() {
     let rights = Rights::open().grant(Access::Control);
     let harness = Harness::with(Setup { rights, ..Setup::default() }, echo()).await;
-    let mut client = ChainClient::new(harness.channel().await);
-    let request = v1::ChainHandleNotificationsRequest::default();
-    let status = client.handle_notifications(request).await.unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
-    assert_eq!(status.get_details_error_info().unwrap().reason, "METHOD_NOT_SERVED");
-    // A conversation whose client never says a word.
-    let silent = tokio_stream::pending();
+    let path = bitcoin_grpc_contract::Method::NodeHandleMessageBox.info().path;
+    let stream = tokio::net::TcpStream::connect(&harness.address).await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    // No word is ever said.
+    let silence = tokio_stream::pending::<Result<http_body::Frame<bytes::Bytes>, Infallible>>();
+    let request = post(&harness.address, path).header("grpc-timeout", "100m");
+    let response = sender.send_request(request.body(StreamBody::new(silence)).unwrap()).await;
+    let status = tonic::Status::from_header_map(response.unwrap().headers()).unwrap();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
     let mut client = harness.echo().await;
-    let status = {
-        let mut node = bitcoin_grpc::frontend::grpc::services::node_client::NodeClient::new(
-            harness.channel().await,
-        );
-        node.handle_message_box(silent).await.unwrap_err()
-    };
-    assert_eq!(status.code(), Code::Unimplemented);
     assert!(client.echo(echo_request("still there")).await.is_ok());
 }

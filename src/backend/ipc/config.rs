@@ -48,6 +48,20 @@ pub const SETTLE: Duration = Duration::from_secs(1);
 /// that of a node which has begun to load its chain.
 pub const SOCKET_AGE: Duration = Duration::from_secs(5);
 
+/// Whether to pass objects of ours to the node, which streams of events need.
+///
+/// Before libmultiprocess v11 a node aborts when a client dies that it holds such objects of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Notifications {
+    /// Where the node survives our death.
+    #[default]
+    Auto,
+    /// On every generation.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// How to reach a node, and how much to ask of it at once.
 #[derive(Debug, Clone)]
 pub struct IpcConfig {
@@ -65,6 +79,8 @@ pub struct IpcConfig {
     pub big_reads: usize,
     /// Calls that may wait for a thread; beyond, [`Busy`](crate::error::CallError::Busy).
     pub queue: usize,
+    /// Whether streams are served.
+    pub notifications: Notifications,
     /// See [`RETIRE_AFTER`].
     pub retire_after: Duration,
     /// See [`RETIRE_BLOCKING_AFTER`].
@@ -91,6 +107,7 @@ impl Default for IpcConfig {
             blocking_threads: BLOCKING_THREADS,
             big_reads: BIG_READS,
             queue: QUEUE,
+            notifications: Notifications::default(),
             retire_after: RETIRE_AFTER,
             retire_blocking_after: RETIRE_BLOCKING_AFTER,
             replaced_threads: REPLACED_THREADS,

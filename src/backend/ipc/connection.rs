@@ -1,6 +1,7 @@
 //! One connection: the stream, the RPC system on it, and the exchange of thread maps.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bitcoin_grpc_contract::wire::init_capnp::init;
@@ -18,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::connector::Connector;
 use super::outbox::Outbox;
+use super::signs::Signs;
 use super::threads::Threads;
 
 /// Words (of 8 bytes) that one reply may hold: 256 MiB. A larger one ends the connection, so every
@@ -62,7 +64,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Opens a connection and exchanges thread maps.
-    pub(super) async fn open(connector: &Connector) -> Result<Self, OpenError> {
+    pub(super) async fn open(connector: &Connector, signs: &Rc<Signs>) -> Result<Self, OpenError> {
         let stream = connector
             .connect()
             .await
@@ -75,7 +77,7 @@ impl Connection {
             let _ = gone.send(true);
             end
         }));
-        let threads = construct(&init)
+        let threads = construct(&init, signs)
             .await
             .map_err(|error| OpenError::Handshake(connector.to_string(), error))?;
         let (init, made) = (init.cast_to(), RefCell::default());
@@ -126,8 +128,8 @@ fn start(stream: tokio::net::UnixStream) -> (RpcSystem<Side>, init::Client, Outb
     (system, init, outbox)
 }
 
-async fn construct(init: &init::Client) -> capnp::Result<thread_map::Client> {
+async fn construct(init: &init::Client, signs: &Rc<Signs>) -> capnp::Result<thread_map::Client> {
     let mut request = init.construct_request();
-    request.get().set_thread_map(new_client(Threads));
+    request.get().set_thread_map(new_client(Threads::new(signs)));
     request.send().promise.await?.get()?.get_thread_map()
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bitcoin_grpc_contract::wire::proxy_capnp::thread;
 use bitcoin_grpc_contract::{
-    Method, Profile, Reply, Request, Service, Slot, Target, Unary, transfer,
+    At, Method, Profile, Reply, Request, Service, Slot, Target, Unary, transfer,
 };
+use capnp::any_pointer;
 use capnp::capability::Client;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
@@ -17,7 +18,7 @@ use super::fault::{self, Fault};
 use super::held::{Bin, Emptier};
 use super::objects::Objects;
 use super::signs::Signs;
-use super::wire;
+use super::wire::{self, Answer};
 use crate::error::CallError;
 
 /// Pause before a call goes again to a thread that had not finished its last one.
@@ -93,6 +94,9 @@ impl Link {
     }
 }
 
+/// What is added to the parameters of a call.
+pub(super) type More<'a> = &'a dyn Fn(At, any_pointer::Builder<'_>) -> Result<(), Fault>;
+
 /// What makes calls: a link, and the server thread that runs them.
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'a> {
@@ -150,26 +154,57 @@ impl<'a> Caller<'a> {
             .ok_or_else(|| CallError::Internal("a reply of another method".to_owned()))
     }
 
+    /// Makes one call, with what `more` adds to its parameters, and gives the results as they are.
+    pub(super) async fn send(
+        &self,
+        request: &Request,
+        more: More<'_>,
+    ) -> Result<Answer, CallError> {
+        let mut tries = 0;
+        loop {
+            match self.try_send(request, more).await {
+                Err(Tried::Fault(fault)) if fault.is_thread_busy() && tries < BUSY_TRIES => {
+                    tries += 1;
+                    sleep(BUSY_PAUSE).await;
+                }
+                Err(Tried::Fault(fault)) => {
+                    return Err(fault.into_call_error(request.method(), self.link.profile));
+                }
+                Err(Tried::Error(error)) => return Err(error),
+                Ok(answer) => return Ok(answer),
+            }
+        }
+    }
+
     async fn try_ask(&self, request: &Request) -> Result<(Reply, Vec<Option<Client>>), Tried> {
         let (method, profile) = (request.method(), self.link.profile);
+        let answer = self.try_send(request, &|_, _| Ok(())).await?;
         let Slot::Callable(at) = profile.slot(method) else {
             return Err(CallError::NotInProfile { method, profile: profile.name, why: None }.into());
         };
-        let target = self.target(method).await?;
-        let answer = wire::call(&target, method.info().interface_id, at.ordinal, |params| {
-            transfer::write_params(request, at, profile, params, &mut |mut context| {
-                if let Some(thread) = self.thread {
-                    context.set_thread(thread.clone());
-                }
-            })?;
-            Ok::<_, Fault>(())
-        })
-        .await?;
         let results = answer.get().map_err(|error| fault::of_reply(error.into()))?;
         let reply =
             transfer::read_results(method, at, profile, results).map_err(fault::of_reply)?;
         let objects = transfer::result_objects(method, at, results).map_err(fault::of_reply)?;
         Ok((reply, objects))
+    }
+
+    async fn try_send(&self, request: &Request, more: More<'_>) -> Result<Answer, Tried> {
+        let (method, profile) = (request.method(), self.link.profile);
+        let Slot::Callable(at) = profile.slot(method) else {
+            return Err(CallError::NotInProfile { method, profile: profile.name, why: None }.into());
+        };
+        let target = self.target(method).await?;
+        let answer = wire::call(&target, method.info().interface_id, at.ordinal, |mut params| {
+            transfer::write_params(request, at, profile, params.reborrow(), &mut |mut context| {
+                if let Some(thread) = self.thread {
+                    context.set_thread(thread.clone());
+                }
+            })?;
+            more(at, params)
+        })
+        .await?;
+        Ok(answer)
     }
 
     async fn target(&self, method: Method) -> Result<Client, Tried> {

@@ -26,6 +26,7 @@ mod ready;
 mod session;
 mod signs;
 mod size;
+mod streams;
 mod supervisor;
 mod threads;
 mod translate;
@@ -38,8 +39,8 @@ mod worker;
 mod tests;
 
 pub use config::{
-    BIG_READS, BLOCKING_THREADS, CONNECTIONS, DRAIN_LIMIT, IpcConfig, QUEUE, READ_THREADS,
-    REPLACED_THREADS, RETIRE_AFTER, RETIRE_BLOCKING_AFTER, SETTLE, SOCKET_AGE,
+    BIG_READS, BLOCKING_THREADS, CONNECTIONS, DRAIN_LIMIT, IpcConfig, Notifications, QUEUE,
+    READ_THREADS, REPLACED_THREADS, RETIRE_AFTER, RETIRE_BLOCKING_AFTER, SETTLE, SOCKET_AGE,
 };
 pub use leases::{LEASE_TIME, LEASES, LEASES_PER_CALLER, LeaseConfig, Leases};
 pub use pool::{IpcHandle, IpcPool, ReplyFuture};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bitcoin_grpc_contract::{Method, Reply, Request, Target};
+use bitcoin_grpc_contract::{Method, Needs, Reply, Request, Target};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tower::Service;
@@ -14,9 +14,10 @@ use tower::Service;
 use super::config::IpcConfig;
 use super::leases::Leases;
 use super::queue::Queue;
+use super::streams::{Hub, Opened};
 use super::supervisor::Supervisor;
 use crate::backend::NodeState;
-use crate::call::Call;
+use crate::call::{Call, Outcome};
 use crate::error::CallError;
 
 /// Passes calls to a node. Clones share everything.
@@ -27,6 +28,7 @@ use crate::error::CallError;
 pub struct IpcPool {
     queue: Arc<Queue>,
     leases: Leases,
+    hub: Arc<Hub>,
 }
 
 /// Ends a pool.
@@ -73,8 +75,15 @@ impl IpcPool {
         let (state, states) = watch::channel(NodeState::Connecting { last_error: None });
         let (stop, stopping) = oneshot::channel();
         let (done, stopped) = oneshot::channel();
-        let supervisor = Supervisor { config, queue: Arc::clone(&queue), state, stop: stopping };
-        (Self { queue, leases }, supervisor, states, IpcHandle { stop, stopped }, done)
+        let hub = Arc::new(Hub::new(config.notifications, Arc::clone(&queue)));
+        let supervisor = Supervisor {
+            config,
+            queue: Arc::clone(&queue),
+            hub: Arc::clone(&hub),
+            state,
+            stop: stopping,
+        };
+        (Self { queue, leases, hub }, supervisor, states, IpcHandle { stop, stopped }, done)
     }
 }
 
@@ -89,7 +98,7 @@ impl IpcHandle {
 }
 
 impl Service<Call> for IpcPool {
-    type Response = Reply;
+    type Response = Outcome;
     type Error = CallError;
     type Future = ReplyFuture;
 
@@ -99,6 +108,10 @@ impl Service<Call> for IpcPool {
     }
 
     fn call(&mut self, call: Call) -> ReplyFuture {
+        if call.method().info().needs == Needs::Callback {
+            let opened = self.hub.open(call.request).map(State::Opening);
+            return ReplyFuture(opened.unwrap_or_else(|error| State::known(Err(error))));
+        }
         let outcome = match call.method().info().service.target() {
             Target::Leased => self.on_lease(call),
             Target::Root | Target::Named => self.begin(call),
@@ -158,6 +171,8 @@ pub struct ReplyFuture(State);
 enum State {
     /// A server thread will answer. With the leases, if the reply may hold one.
     Waiting(oneshot::Receiver<Result<Reply, CallError>>, Option<Leases>),
+    /// A session will open the stream.
+    Opening(oneshot::Receiver<Opened>),
     /// A lease has ended; the node frees its object.
     Ending(oneshot::Receiver<()>),
     /// The answer is there.
@@ -171,20 +186,23 @@ impl State {
 }
 
 impl Future for ReplyFuture {
-    type Output = Result<Reply, CallError>;
+    type Output = Result<Outcome, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             // Whoever had the call ended with its connection.
-            State::Waiting(reply, _) => {
-                Pin::new(reply).poll(cx).map(|reply| reply.unwrap_or(Err(CallError::NodeLost)))
-            }
+            State::Waiting(reply, _) => Pin::new(reply)
+                .poll(cx)
+                .map(|reply| reply.unwrap_or(Err(CallError::NodeLost)).map(Outcome::Reply)),
+            State::Opening(opened) => Pin::new(opened)
+                .poll(cx)
+                .map(|opened| opened.unwrap_or(Err(CallError::NodeLost)).map(Outcome::Stream)),
             // An object whose connection is gone is gone with it.
-            State::Ending(gone) => {
-                Pin::new(gone).poll(cx).map(|_| Ok(Reply::BlockTemplateDestroy(Default::default())))
-            }
+            State::Ending(gone) => Pin::new(gone)
+                .poll(cx)
+                .map(|_| Ok(Reply::BlockTemplateDestroy(Default::default()).into())),
             State::Known(answer) => match answer.take() {
-                Some(answer) => Poll::Ready(*answer),
+                Some(answer) => Poll::Ready(answer.map(Outcome::Reply)),
                 None => Poll::Pending,
             },
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use std::time::Duration;
 
-use bitcoin_grpc_contract::{Needs, Profile, Reply, Request, Service, Slot};
+use bitcoin_grpc_contract::{At, Method, Needs, Profile, Reply, Request, Service, Slot};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -129,6 +129,11 @@ impl Queue {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics between two steps that belong together.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The node's generation, if calls are taken and the node can be asked this.
+    pub(super) fn profile_for(&self, method: Method) -> Result<&'static Profile, CallError> {
+        self.lock().place_of(method).map(|(profile, _)| profile)
     }
 
     /// Puts a call in line, or says why not.
@@ -296,14 +301,12 @@ impl State {
         self.waiting == 0 && self.running == 0
     }
 
-    /// The lane of a request, if the node can answer it at all.
-    fn lane_of(&self, request: &Request) -> Result<Lane, CallError> {
+    /// Where a method stands, if the node can answer it at all.
+    fn place_of(&self, method: Method) -> Result<(&'static Profile, At), CallError> {
         let (profile, services) = match &self.gate {
             Gate::Open { profile, services } => (profile, services),
             Gate::Shut(why) => return Err(why.clone()),
         };
-        let method = request.method();
-        let info = method.info();
         let at = match profile.slot(method) {
             Slot::Callable(at) => at,
             Slot::Absent => {
@@ -317,16 +320,25 @@ impl State {
                 });
             }
         };
-        if info.needs == Needs::Callback {
-            return Err(CallError::NotServed { method, what: "a callback" });
-        }
-        if !services.contains(&info.service) {
+        if !services.contains(&method.info().service) {
             return Err(CallError::NotInProfile {
                 method,
                 profile: profile.name,
                 why: Some("this node does not offer the service"),
             });
         }
+        Ok((profile, at))
+    }
+
+    /// The lane of a request, if the node can answer it at all.
+    fn lane_of(&self, request: &Request) -> Result<Lane, CallError> {
+        let method = request.method();
+        let info = method.info();
+        let place = self.place_of(method);
+        if info.needs == Needs::Callback {
+            return Err(CallError::NotServed { method, what: "a callback" });
+        }
+        let (_, at) = place?;
         Ok(match (at.context, info.blocking) {
             (false, _) => Lane::Loop,
             (true, true) => Lane::Blocking,

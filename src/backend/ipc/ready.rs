@@ -23,6 +23,7 @@ use super::connector::Connector;
 use super::link::{Caller, Link};
 use super::session::SessionError;
 use super::translate::chain::block_at;
+use crate::error::CallError;
 
 /// How often a loading node is asked. Loading takes seconds to hours.
 const POLL: Duration = Duration::from_millis(250);
@@ -157,16 +158,26 @@ impl Asker<'_> {
     }
 
     async fn tip(&self) -> Result<Option<Tip>, SessionError> {
-        let profile = self.link.profile;
-        if matches!(profile.slot(Method::MiningGetTip), Slot::Callable(_)) {
+        if has_get_tip(self.link.profile) {
             self.make_mining().await?;
-            let tip = self.caller().ask_as(v1::MiningGetTipRequest::default()).await?.tip;
-            return Ok(tip.and_then(|tip| Some((tip.height, hash(&tip.hash)?))));
         }
-        let height = self.caller().ask_as(v1::ChainGetHeightRequest::default()).await?.height;
-        let Some(height) = height else { return Ok(None) };
-        Ok(block_at(self.caller(), height).await?.and_then(|block| Some((height, hash(&block)?))))
+        Ok(tip(self.caller()).await?)
     }
+}
+
+fn has_get_tip(profile: &Profile) -> bool {
+    matches!(profile.slot(Method::MiningGetTip), Slot::Callable(_))
+}
+
+/// The tip of a node that has loaded its chain.
+pub(super) async fn tip(caller: Caller<'_>) -> Result<Option<Tip>, CallError> {
+    if has_get_tip(caller.link.profile) {
+        let tip = caller.ask_as(v1::MiningGetTipRequest::default()).await?.tip;
+        return Ok(tip.and_then(|tip| Some((tip.height, hash(&tip.hash)?))));
+    }
+    let height = caller.ask_as(v1::ChainGetHeightRequest::default()).await?.height;
+    let Some(height) = height else { return Ok(None) };
+    Ok(block_at(caller, height).await?.and_then(|block| Some((height, hash(&block)?))))
 }
 
 fn hash(bytes: &[u8]) -> Option<[u8; 32]> {

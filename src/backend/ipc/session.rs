@@ -21,6 +21,7 @@ use super::leases::{Ended, Home};
 use super::link::{Caller, Link};
 use super::queue::{Lane, Queue};
 use super::signs::Signs;
+use super::streams::{Desk, Hub};
 use super::worker::{Crew, Worker};
 use crate::error::{CallError, LeaseEnd};
 
@@ -33,6 +34,11 @@ const EARLY: [Service; 4] = [Service::Echo, Service::Chain, Service::Node, Servi
 
 /// An RPC command that only nodes with wallets have.
 const WALLET_COMMAND: &str = "createwallet";
+
+/// How long a node that held objects of ours may take to close the connection when it shuts down. The
+/// branches of #10102 close it within a tenth of a second, and were seen to corrupt their memory when
+/// both sides closed it at once; those of #29409 wait for us.
+const NODE_CLOSES: Duration = Duration::from_secs(1);
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +73,7 @@ pub(super) struct Session {
     links: Vec<Rc<Link>>,
     crew: RefCell<Option<Rc<Crew>>>,
     holding: RefCell<Option<Holding>>,
+    desk: RefCell<Option<Rc<Desk>>>,
     has_wallets: Cell<bool>,
 }
 
@@ -103,8 +110,8 @@ impl Session {
             // The same node, as far as one can see; what it speaks is found out all the same.
             links.push(Rc::new(connect(&connector, Some(profile), &signs).await?));
         }
-        let (crew, holding, has_wallets) = Default::default();
-        Ok(Self { profile, signs, links, crew, holding, has_wallets })
+        let (crew, holding, desk, has_wallets) = Default::default();
+        Ok(Self { profile, signs, links, crew, holding, desk, has_wallets })
     }
 
     /// The first connection, on which questions about the node's state are asked.
@@ -167,6 +174,24 @@ impl Session {
         crew
     }
 
+    /// Opens streams from now on.
+    pub(super) fn open_streams(&self, hub: &Arc<Hub>) {
+        *self.desk.borrow_mut() = Some(Desk::open(&self.links[0], hub));
+    }
+
+    /// Ends the streams, and takes the objects back that they have on the node, which may be `ending`.
+    pub(super) async fn close_streams(&self, why: &CallError, ending: bool) {
+        let desk = self.desk.borrow_mut().take();
+        let Some(desk) = desk else { return };
+        let had_objects = desk.is_busy();
+        desk.close(why).await;
+        self.signs.release();
+        if had_objects && ending {
+            // Its last event may be on its way, too, and is answered before the connection closes.
+            let _ = timeout(NODE_CLOSES, self.lost()).await;
+        }
+    }
+
     /// Completes when any connection is lost.
     pub(super) async fn lost(&self) {
         select_all(self.links.iter().map(|link| Box::pin(link.lost()))).await;
@@ -209,7 +234,7 @@ async fn connect(
     wanted: Option<&'static Profile>,
     signs: &Rc<Signs>,
 ) -> Result<Link, SessionError> {
-    let connection = Connection::open(connector).await?;
+    let connection = Connection::open(connector, signs).await?;
     let on = connection.make_thread("bitcoin-grpc handshake").await?;
     let profile = match detect::choose(&connection.init, &on, wanted).await {
         Ok(profile) => profile,

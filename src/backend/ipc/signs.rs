@@ -4,13 +4,22 @@
 //! nothing where it looks and abort; on older generations an idle connection also keeps the node
 //! from exiting. So the first sign ends the connection.
 
+use std::time::Duration;
+
 use bitcoin_grpc_contract::Reply;
 use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How long a node that shuts down is held while subscriptions are ended: a little more than that may
+/// take.
+const HOLD_LIMIT: Duration = Duration::from_secs(4);
 
 /// Collects the signs of one connection group.
 #[derive(Default)]
 pub(super) struct Signs {
     ending: Notify,
+    /// Lets go of the node's thread that shuts it down.
+    release: Notify,
 }
 
 impl Signs {
@@ -20,6 +29,17 @@ impl Signs {
             // The permit is kept if nobody listens yet.
             self.ending.notify_one();
         }
+    }
+
+    /// The node is about to tell us its last. Completes when it may go on.
+    pub(super) async fn shutting_down(&self) {
+        self.ending.notify_one();
+        let _ = timeout(HOLD_LIMIT, self.release.notified()).await;
+    }
+
+    /// Lets the node go on.
+    pub(super) fn release(&self) {
+        self.release.notify_waiters();
     }
 
     /// Completes at the first sign.

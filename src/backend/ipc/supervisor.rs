@@ -16,6 +16,7 @@ use super::config::IpcConfig;
 use super::queue::Queue;
 use super::ready::{self, Tip};
 use super::session::{Session, SessionError};
+use super::streams::Hub;
 use super::worker::Crew;
 use crate::backend::{NodeInfo, NodeState};
 use crate::call::{Call, Caller};
@@ -46,6 +47,7 @@ enum End {
 pub(super) struct Supervisor {
     pub(super) config: IpcConfig,
     pub(super) queue: Arc<Queue>,
+    pub(super) hub: Arc<Hub>,
     pub(super) state: watch::Sender<NodeState>,
     pub(super) stop: oneshot::Receiver<()>,
 }
@@ -105,6 +107,10 @@ impl Supervisor {
             End::Failed(_) => LeaseEnd::NodeGone,
         };
         session.let_go(&lease_end).await;
+        let lost = matches!(end, End::Failed(SessionError::Lost));
+        let ending = matches!(end, End::Failed(SessionError::Ending));
+        // Who has a stream has lost its node; who has a call in line never had one.
+        session.close_streams(if lost { &CallError::NodeLost } else { &why }, ending).await;
         session.close().await;
         end
     }
@@ -132,6 +138,7 @@ impl Supervisor {
     async fn serve(&mut self, session: &Session, info: NodeInfo) -> End {
         let epoch = self.queue.open(info.profile, info.services.clone());
         let crew = session.work(&self.queue, epoch, &self.config);
+        session.open_streams(&self.hub);
         self.state.send_replace(NodeState::Ready(info.clone()));
         let mut poll = ShutdownPoll::new(&info);
         loop {

@@ -8,8 +8,22 @@ use std::rc::Rc;
 use bitcoin_grpc_contract::wire::proxy_capnp::{thread, thread_map};
 use capnp_rpc::new_client;
 
+use super::signs::Signs;
+
+/// How the node's thread is called that shuts it down. The name that it asks us for has the process
+/// before it and a number behind.
+const SHUTDOWN_THREAD: &str = "/b-shutoff-";
+
 /// Makes threads for the node.
-pub(super) struct Threads;
+pub(super) struct Threads {
+    signs: Rc<Signs>,
+}
+
+impl Threads {
+    pub(super) fn new(signs: &Rc<Signs>) -> Self {
+        Self { signs: Rc::clone(signs) }
+    }
+}
 
 struct Named(String);
 
@@ -20,6 +34,10 @@ impl thread_map::Server for Threads {
         mut results: thread_map::MakeThreadResults,
     ) -> capnp::Result<()> {
         let name = params.get()?.get_name()?.to_string()?;
+        if name.contains(SHUTDOWN_THREAD) {
+            // The node aborts if it goes on while it holds objects of ours; it can wait for this.
+            self.signs.shutting_down().await;
+        }
         results.get().set_result(new_client(Named(name)));
         Ok(())
     }

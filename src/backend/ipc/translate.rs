@@ -15,7 +15,7 @@ mod wallet;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use bitcoin_grpc_contract::{Reply, Request, Service, mask};
+use bitcoin_grpc_contract::{Reply, Request, Service, Violation, mask};
 use tokio::time::Instant;
 
 use super::held::Holdings;
@@ -23,6 +23,16 @@ use super::leases::Seat;
 use super::link::Caller;
 use super::wallets::{self, Wallets};
 use crate::error::CallError;
+
+/// Refuses what would harm the node.
+pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), CallError> {
+    guard::check(caller, request).await
+}
+
+/// Holds a setting's new value to what the node can read.
+pub(super) fn setting_value(json: &str) -> Result<(), Vec<Violation>> {
+    settings::violation(json).map_or(Ok(()), |violation| Err(vec![violation]))
+}
 
 /// What is known of who waits for a call.
 #[derive(Clone, Copy)]

@@ -41,6 +41,22 @@ pub(super) async fn make(
     }
 }
 
+/// Calls a method whose parameters are a context and nothing else, and which returns nothing.
+pub(super) async fn run(
+    target: &Client,
+    interface_id: u64,
+    ordinal: u16,
+    on: &thread::Client,
+) -> capnp::Result<()> {
+    call(target, interface_id, ordinal, |params| {
+        let params = params.init_as::<make_echo_params::Builder<'_>>();
+        params.init_context().set_thread(on.clone());
+        Ok::<_, capnp::Error>(())
+    })
+    .await
+    .map(drop)
+}
+
 /// Whether an object has a method, found out without running it.
 ///
 /// The call names no server thread. The node looks the thread up before anything else, and answers a

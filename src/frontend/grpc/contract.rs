@@ -2,14 +2,15 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bitcoin_grpc_contract::{Form, Method, Request, Unary, v1};
-use futures_util::Stream;
+use bitcoin_grpc_contract::{Dialogue, Method, Request, Said, Unary, v1};
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::codegen::{BoxFuture, Service};
 
+use super::events::{Events, invalid};
 use super::limits::{MAX_REPLY, MAX_REQUEST};
 use super::services as server;
 use super::status::status;
@@ -17,9 +18,10 @@ use super::timeout;
 use crate::call::{Call, Caller};
 use crate::error::CallError;
 use crate::stack::Stack;
+use crate::stream::EventStream;
 
-/// Events of a streaming method.
-pub type EventStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// How long a client may take to say the first thing in a conversation it opens.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// What answers the requests of one client. There is one for each connection, so that who asks is
 /// found out once and not for every call.
@@ -46,37 +48,67 @@ impl Frontend {
         let deadline = timeout::deadline(request.metadata())?;
         let request = request.into_inner().into_request();
         let call = Call { request, caller: self.caller.clone(), deadline };
-        let reply = self.stack.call(call).await?;
+        let reply = self.stack.call(call).await?.into_reply()?;
         M::response(reply)
             .ok_or_else(|| CallError::Internal("the reply is another method's".to_owned()))
     }
 
-    #[allow(clippy::unused_async, reason = "it will wait once streams are served")]
-    async fn server_streaming<T>(
+    async fn server_streaming(
         &self,
-        method: Method,
-        _request: tonic::Request<Request>,
-    ) -> Result<tonic::Response<EventStream<T>>, Status> {
-        Err(self.not_served(method))
-    }
-
-    #[allow(clippy::unused_async, reason = "it will wait once streams are served")]
-    async fn bidirectional<M, T>(
-        &self,
-        method: Method,
-        _requests: tonic::Request<tonic::Streaming<M>>,
-    ) -> Result<tonic::Response<EventStream<T>>, Status> {
-        Err(self.not_served(method))
-    }
-
-    /// Who may not call a method is not told whether it is served.
-    fn not_served(&self, method: Method) -> Status {
-        let what = match method.info().form {
-            Form::ServerStreaming => "events to the client",
-            Form::Bidirectional | Form::Unary => "an object of the client's",
+        request: tonic::Request<Request>,
+    ) -> Result<tonic::Response<Events>, Status> {
+        let method = request.get_ref().method();
+        let (metadata, _, request) = request.into_parts();
+        let events = match timeout::deadline(&metadata) {
+            Ok(deadline) => self.open(request, deadline).await,
+            Err(error) => Err(error),
         };
-        let error = self.stack.permit(method).err();
-        status(&error.unwrap_or(CallError::NotServed { method, what }), method)
+        let events = events.map_err(|error| status(&error, method))?;
+        Ok(tonic::Response::new(Events::new(events, method)))
+    }
+
+    async fn bidirectional<M: Dialogue>(
+        &self,
+        method: Method,
+        messages: tonic::Request<tonic::Streaming<M>>,
+    ) -> Result<tonic::Response<Events>, Status> {
+        // Who may not call it need not say anything first.
+        self.stack.permit(method).map_err(|error| status(&error, method))?;
+        let (metadata, _, mut messages) = messages.into_parts();
+        let events = match timeout::deadline(&metadata) {
+            Ok(deadline) => self.converse(&mut messages, deadline).await,
+            Err(error) => Err(error),
+        };
+        let events = events.map_err(|error| status(&error, method))?;
+        Ok(tonic::Response::new(Events::with_answers(events, method, messages)))
+    }
+
+    /// Opens a conversation with the first thing that its client says.
+    async fn converse<M: Dialogue>(
+        &self,
+        messages: &mut tonic::Streaming<M>,
+        deadline: Option<Instant>,
+    ) -> Result<EventStream, CallError> {
+        let patience = Instant::now() + OPENING;
+        let patience = deadline.map_or(patience, |deadline| deadline.min(patience));
+        let first = tokio::time::timeout_at(patience, messages.message()).await;
+        match first.map_err(|_| CallError::DeadlineExceeded)? {
+            Ok(Some(message)) => match message.said() {
+                Some(Said::Start(request)) => self.open(request, deadline).await,
+                _ => Err(invalid("start", "must be set in the first message")),
+            },
+            Ok(None) => Err(invalid("start", "is required: the stream had no message")),
+            Err(fault) => Err(invalid("", fault.message())),
+        }
+    }
+
+    async fn open(
+        &self,
+        request: Request,
+        deadline: Option<Instant>,
+    ) -> Result<EventStream, CallError> {
+        let call = Call { request, caller: self.caller.clone(), deadline };
+        self.stack.call(call).await?.into_stream()
     }
 }
 

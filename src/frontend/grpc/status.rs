@@ -37,16 +37,22 @@ pub fn status(error: &CallError, method: Method) -> Status {
     Status::with_error_details(code(error), shortened(error.to_string()), details)
 }
 
-const fn code(error: &CallError) -> Code {
+fn code(error: &CallError) -> Code {
     match error {
+        CallError::StreamEnded { why, .. } => code(why),
         CallError::Invalid(_) => Code::InvalidArgument,
         CallError::Denied { .. } => Code::PermissionDenied,
         CallError::NotInProfile { .. }
         | CallError::FieldNotInProfile { .. }
         | CallError::NotServed { .. } => Code::Unimplemented,
-        CallError::Refused { .. } => Code::FailedPrecondition,
-        CallError::Busy { .. } | CallError::TooManyLeases { .. } => Code::ResourceExhausted,
+        CallError::Refused { .. }
+        | CallError::NotificationsUnsafe { .. }
+        | CallError::NotificationsOff => Code::FailedPrecondition,
         CallError::LeaseGone(_) | CallError::WalletNotLoaded(_) => Code::NotFound,
+        CallError::Busy { .. }
+        | CallError::TooManyLeases { .. }
+        | CallError::TooManyStreams { .. }
+        | CallError::SubscriberTooSlow => Code::ResourceExhausted,
         CallError::DeadlineExceeded => Code::DeadlineExceeded,
         CallError::NoNode(_) | CallError::NodeLost | CallError::NodeStuck | CallError::Draining => {
             Code::Unavailable
@@ -64,12 +70,18 @@ fn retry_after(error: &CallError) -> Option<Duration> {
         CallError::Busy { retry_after } => Some(*retry_after),
         CallError::NoNode(_) => Some(NODE_RETRY),
         CallError::Draining => Some(RESTART_RETRY),
+        CallError::StreamEnded { why, .. } => retry_after(why),
         CallError::Invalid(_)
         | CallError::Denied { .. }
         | CallError::NotInProfile { .. }
         | CallError::FieldNotInProfile { .. }
         | CallError::NotServed { .. }
         | CallError::Refused { .. }
+        | CallError::TooManyStreams { .. }
+        | CallError::NotificationsUnsafe { .. }
+        | CallError::NotificationsOff
+        // What it missed is gone; whether it makes sense to begin anew, only the caller knows.
+        | CallError::SubscriberTooSlow
         | CallError::DeadlineExceeded
         // The node may have carried the call out; only the caller knows whether twice is harmless.
         | CallError::NodeLost
@@ -88,6 +100,11 @@ fn retry_after(error: &CallError) -> Option<Duration> {
 
 /// What a program may want to know beyond the reason, by name.
 fn metadata(error: &CallError, method: Method) -> HashMap<String, String> {
+    if let CallError::StreamEnded { last_sequence, why } = error {
+        let mut metadata = metadata(why, method);
+        metadata.insert("last_sequence".to_owned(), last_sequence.to_string());
+        return metadata;
+    }
     let mut metadata = method_metadata(method.info().path);
     let mut add = |name: &str, value: String| metadata.insert(name.to_owned(), value);
     match error {
@@ -100,6 +117,9 @@ fn metadata(error: &CallError, method: Method) -> HashMap<String, String> {
         CallError::FieldNotInProfile { profile, field, .. } => {
             add("profile", (*profile).to_owned());
             add("field", (*field).to_owned());
+        }
+        CallError::NotificationsUnsafe { profile } => {
+            add("profile", (*profile).to_owned());
         }
         CallError::AboveTip { height } => {
             add("height", height.to_string());
@@ -182,7 +202,7 @@ impl RequestFault {
 
     /// The code of its status.
     #[must_use]
-    pub const fn code(self) -> Code {
+    pub fn code(self) -> Code {
         match self {
             Self::UnknownMethod | Self::Compressed => Code::Unimplemented,
             Self::TooLarge | Self::NoRoom => Code::ResourceExhausted,

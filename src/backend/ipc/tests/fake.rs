@@ -12,7 +12,10 @@ use bitcoin_grpc_contract::wire::wallet_capnp::wallet::get_wallet_name_results;
 use bitcoin_grpc_contract::wire::wallet_capnp::wallet_loader::{
     get_wallets_results, load_wallet_results,
 };
-use bitcoin_grpc_contract::{At, Inner, Method, Profile, Reply, Request, Service, transfer, v1};
+use bitcoin_grpc_contract::{
+    At, CallbackAnswer, Event, Inner, Method, Profile, Reply, Request, Service, callback, transfer,
+    v1,
+};
 use capnp::any_pointer;
 use capnp::capability::{
     Client, DispatchCallResult, FromClientHook, FromServer, Params, Promise, Results, Server,
@@ -27,6 +30,9 @@ use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 /// What a test answers with; `Err` is a C++ exception's text.
 pub(super) type Answer = LocalBoxFuture<'static, Result<Reply, String>>;
+
+/// What an object answered, if it was asked something.
+type Said = Option<CallbackAnswer>;
 
 type Threads = Rc<RefCell<CapabilityServerSet<Thread, thread::Client>>>;
 
@@ -50,7 +56,18 @@ pub(super) struct Fake {
     pub(super) held: Cell<usize>,
     /// Calls on wallets after their `destroy`: each would have ended a real node.
     pub(super) too_late: Cell<usize>,
+    /// The objects that clients have registered, by the number of their handlers.
+    pub(super) registered: RefCell<Vec<(usize, Method, Client)>>,
+    /// Handlers made so far.
+    pub(super) handlers: Cell<usize>,
+    /// Our client's threads.
+    client_threads: RefCell<Option<thread_map::Client>>,
+    /// What a call does with the object that it is lent.
+    pub(super) lent: RefCell<Option<Lent>>,
 }
+
+/// What a call does with the object that it is lent, and whether it then says `updated`.
+pub(super) type Lent = Rc<dyn Fn(Rc<Fake>, Client) -> LocalBoxFuture<'static, bool>>;
 
 impl Fake {
     /// Listens on a socket of its own. `answer` is asked first; where it has nothing to say, the
@@ -78,6 +95,10 @@ impl Fake {
             wallets: RefCell::default(),
             held: Cell::default(),
             too_late: Cell::default(),
+            registered: RefCell::default(),
+            handlers: Cell::default(),
+            client_threads: RefCell::default(),
+            lent: RefCell::default(),
         });
         let listener = UnixListener::bind(&fake.socket).expect("a socket");
         let node = Rc::clone(&fake);
@@ -95,6 +116,54 @@ impl Fake {
         for connection in self.connections.borrow_mut().drain(..) {
             connection.abort();
         }
+    }
+
+    /// Tells every object that was registered by a method, and gives their answers' messages.
+    pub(super) async fn tell(&self, method: Method, event: &Event) -> Vec<Said> {
+        let objects: Vec<_> = self
+            .registered
+            .borrow()
+            .iter()
+            .filter(|r| r.1 == method)
+            .map(|r| r.2.clone())
+            .collect();
+        let mut said = Vec::new();
+        for object in objects {
+            said.push(self.tell_one(&object, event).await);
+        }
+        said
+    }
+
+    /// Tells one object.
+    pub(super) async fn tell_one(&self, object: &Client, event: &Event) -> Said {
+        let at = self.profile.inner(event.inner()).expect("a place");
+        let answer = self.call_object(object, event.inner().interface_id(), at.ordinal, |params| {
+            callback::write_event(event, at, self.profile, params, &mut |_| {}).expect("an event");
+        });
+        let answer = answer.await.expect("success");
+        let results = answer.get().expect("results");
+        callback::read_answer(event.inner(), at, self.profile, results).ok()
+    }
+
+    /// Calls an object by numbers, whatever it makes of them.
+    pub(super) async fn call_object(
+        &self,
+        object: &Client,
+        interface: u64,
+        ordinal: u16,
+        fill: impl FnOnce(any_pointer::Builder<'_>),
+    ) -> capnp::Result<capnp::capability::Response<any_pointer::Owned>> {
+        let mut call = object.hook.new_call(interface, ordinal, None).hook;
+        fill(call.get());
+        call.send().promise.await
+    }
+
+    /// Asks the client for a thread, as a node does before it calls from one of its own.
+    pub(super) async fn client_thread(&self, name: &str) -> capnp::Result<()> {
+        let map = self.client_threads.borrow().clone().expect("a client");
+        let mut request = map.make_thread_request();
+        request.get().set_name(name);
+        request.send().promise.await.map(drop)
     }
 
     /// How often a method was called.
@@ -219,13 +288,18 @@ pub(super) struct Object {
     interfaces: Vec<u64>,
     /// The name of a wallet, which is gone once it is destroyed.
     wallet: RefCell<Option<String>>,
+    /// Number of the registration that it stands for.
+    handler: Option<usize>,
 }
 
 fn object(node: &Rc<Fake>, threads: &Threads, interface: u64, more: &[u64]) -> Client {
     let mut interfaces = vec![interface];
     interfaces.extend(more);
     let (node, threads, wallet) = (Rc::clone(node), Rc::clone(threads), RefCell::default());
-    let object = Object { node, threads, interfaces, wallet };
+    made(Object { node, threads, interfaces, wallet, handler: None })
+}
+
+fn made(object: Object) -> Client {
     capnp_rpc::new_client::<Untyped, Object>(object).0
 }
 
@@ -234,7 +308,7 @@ fn wallet(node: &Rc<Fake>, threads: &Threads, name: &str) -> wallet_capnp::walle
     let interfaces = vec![Service::Wallet.interface_id()];
     let (node, threads) = (Rc::clone(node), Rc::clone(threads));
     let wallet = RefCell::new(Some(name.to_owned()));
-    let object = Object { node, threads, interfaces, wallet };
+    let object = Object { node, threads, interfaces, wallet, handler: None };
     capnp_rpc::new_client::<Untyped, Object>(object).0.cast_to()
 }
 
@@ -384,6 +458,8 @@ impl Object {
         mut results: Results<any_pointer::Owned>,
     ) -> capnp::Result<()> {
         if inner == Inner::InitConstruct {
+            let given = params.get()?.get_as::<init::construct_params::Reader<'_>>()?;
+            *self.node.client_threads.borrow_mut() = given.get_thread_map().ok();
             let mut results = results.hook.get()?.init_as::<init::construct_results::Builder<'_>>();
             let map = ThreadMap { node: Rc::clone(&self.node), threads: Rc::clone(&self.threads) };
             results.set_thread_map(capnp_rpc::new_client(map));
@@ -397,6 +473,9 @@ impl Object {
         {
             let params = params.get()?.get_as::<init::make_echo_params::Reader<'_>>()?;
             self.thread_of(params.get_context()?).await?;
+        }
+        if let (Some(number), Inner::HandlerDisconnect) = (self.handler, inner) {
+            return self.disconnect(number).await;
         }
         let (service, more): (_, &[u64]) = match inner {
             Inner::InitMakeEcho => (Service::Echo, &[]),
@@ -419,6 +498,57 @@ impl Object {
         Ok(())
     }
 
+    /// Ends a registration: the object is destroyed, then the client hears of it.
+    async fn disconnect(&self, number: usize) -> capnp::Result<()> {
+        let removed = {
+            let mut registered = self.node.registered.borrow_mut();
+            let at = registered.iter().position(|r| r.0 == number);
+            at.map(|at| registered.remove(at))
+        };
+        let Some((_, method, object)) = removed else { return Ok(()) };
+        // `destroy` is the first method of every callback interface that has one.
+        let interface = method.callback().expect("a callback");
+        self.node.call_object(&object, interface, 0, |_| {}).await.map(drop)
+    }
+
+    /// Registers the client's object, or lends it to the test.
+    async fn take_object(
+        &self,
+        method: Method,
+        at: At,
+        params: any_pointer::Reader<'_>,
+        mut results: Results<any_pointer::Owned>,
+    ) -> capnp::Result<()> {
+        let object = callback::passed(method, at, params).map_err(|e| failed(&e.to_string()))?;
+        let object = object.ok_or_else(|| failed("a null object"))?;
+        let lent = self.node.lent.borrow().clone();
+        let number = self.node.handlers.replace(self.node.handlers.get() + 1);
+        match method {
+            Method::ChainRequestMempoolTransactions | Method::ChainUpdateRwSetting => {
+                let updated = lent.expect("a use for it")(Rc::clone(&self.node), object).await;
+                let results = results.hook.get()?;
+                if method == Method::ChainUpdateRwSetting {
+                    use bitcoin_grpc_contract::wire::chain_capnp::chain;
+                    let mut results =
+                        results.init_as::<chain::update_rw_setting_results::Builder<'_>>();
+                    results.set_result(updated);
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.node.registered.borrow_mut().push((number, method, object));
+        let handler = made(Object {
+            node: Rc::clone(&self.node),
+            threads: Rc::clone(&self.threads),
+            interfaces: vec![Inner::HandlerDisconnect.interface_id()],
+            wallet: RefCell::default(),
+            handler: Some(number),
+        });
+        callback::write_handler(method, at, results.hook.get()?, handler.cast_to())
+            .map_err(|e| failed(&e.to_string()))
+    }
+
     async fn call(
         &self,
         method: Method,
@@ -439,6 +569,9 @@ impl Object {
         let (request, _) = transfer::read_params(method, at, profile, params.get()?)
             .map_err(|e| failed(&e.to_string()))?;
         self.node.calls.borrow_mut().push(method);
+        if method.callback().is_some() {
+            return self.take_object(method, at, params.get()?, results).await;
+        }
         if self.wallets(method, &mut results)? {
             return Ok(());
         }

@@ -6,6 +6,7 @@ mod life;
 mod pool;
 mod real;
 mod requests;
+mod streams;
 mod templates;
 mod throughput;
 mod translation;
@@ -15,6 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bitcoin_grpc_contract::{Reply, Request, Unary};
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
@@ -68,9 +70,13 @@ impl Bench {
     }
 
     /// Puts a call in line at once.
-    fn send<Q: Unary>(&self, request: Q) -> super::ReplyFuture {
+    fn send<Q: Unary>(
+        &self,
+        request: Q,
+    ) -> impl Future<Output = Result<Reply, CallError>> + Unpin + use<Q> {
         let request = request.into_request();
-        self.pool.clone().call(Call { request, caller: Caller::Local, deadline: None })
+        let call = Call { request, caller: Caller::Local, deadline: None };
+        self.pool.clone().call(call).map(|outcome| outcome?.into_reply())
     }
 
     async fn ask<Q: Unary>(&self, request: Q) -> Result<Q::Response, CallError> {

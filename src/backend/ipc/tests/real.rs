@@ -31,7 +31,8 @@ pub(super) async fn ask(pool: &IpcPool, request: Request) -> Result<Reply, CallE
     let answer = pool.clone().ready().await?.call(call);
     tokio::time::timeout(Duration::from_secs(10), answer)
         .await
-        .unwrap_or(Err(CallError::DeadlineExceeded))
+        .unwrap_or(Err(CallError::DeadlineExceeded))?
+        .into_reply()
 }
 
 pub(super) async fn with_node<F: AsyncFnOnce(&IpcPool, NodeInfo)>(test: F) {

@@ -95,7 +95,7 @@ async fn ready(states: &mut watch::Receiver<NodeState>) {
 
 async fn heard<Q: Unary>(reply: ReplyFuture) -> Result<Q::Response, CallError> {
     let reply = timeout(LONG, reply).await.expect("an answer in time")?;
-    Ok(Q::response(reply).expect("a reply of the same method"))
+    Ok(Q::response(reply.into_reply()?).expect("a reply of the same method"))
 }
 
 fn request() -> v1::MiningCreateNewBlockRequest {

@@ -54,7 +54,8 @@ async fn by_the_pool() {
 fn by_a_bare_client() {
     local(async || {
         let connector = Connector::Unix(config().socket);
-        let connection = Connection::open(&connector).await.expect("a connection");
+        let connection =
+            Connection::open(&connector, &std::rc::Rc::default()).await.expect("a connection");
         let on = connection.make_thread("bench").await.expect("a thread");
         let profile = detect::choose(&connection.init, &on, None).await.expect("a generation");
         let objects = Objects::default();

@@ -14,6 +14,7 @@ const INTERRUPT: &str = "the wait that it would end may be another caller's, or 
 const PRIVATE: &str = "the node does not run with -privatebroadcast, and would keep the transaction for ever without sending it";
 const SIGNER: &str = "the node would run its -signer command, and abort if that fails";
 const TEST_ONLY: &str = "it is for test networks only";
+const RPC_SERVER: &str = "the node's RPC server runs, and the node aborts if a command is added then; start it with -server=0";
 const UNSAFE_DEPRECATED: &str =
     "the node's setting deprecatedrpc holds a value that is no text, on which the node would abort";
 
@@ -63,6 +64,15 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
             settings::write(caller, method, q.action()).await
         }
         Request::ChainDeleteRwSettings(q) => settings::write(caller, method, q.action()).await,
+        Request::ChainUpdateRwSetting(_) => {
+            settings::write(caller, method, v1::SettingsAction::Write).await
+        }
+        Request::ChainHandleRpc(_) if caller.link.profile.exceptions_kill => {
+            match settings::is_off(caller, "server").await? {
+                true => Ok(()),
+                false => refused(RPC_SERVER),
+            }
+        }
         Request::NodeUpdateRwSetting(q) => settings::value(&q.value),
         Request::NodeForceSetting(q) => settings::value(&q.value),
         _ => Ok(()),

@@ -3,11 +3,10 @@
 //! The node reads settings where it needs them, as text, number or truth, and an exception in its
 //! reading is not always caught: a value of an odd type, written now, can end the node later.
 
-use bitcoin_grpc_contract::{Method, v1};
+use bitcoin_grpc_contract::{Method, Violation, v1};
 use serde_json::Value;
 
 use super::super::link::Caller;
-use super::guard::invalid;
 use crate::error::CallError;
 
 const NO_FILE: &str = "the node runs with -nosettings, and would abort on the write";
@@ -15,19 +14,19 @@ const NO_FILE: &str = "the node runs with -nosettings, and would abort on the wr
 /// Holds a setting's new value to the types that the node can read: null, truth values, texts, and
 /// lists of texts. The node's own windows write numbers as texts, too.
 pub(super) fn value(json: &str) -> Result<(), CallError> {
+    violation(json).map_or(Ok(()), |violation| Err(CallError::Invalid(vec![violation])))
+}
+
+/// What is wrong with a setting's new value.
+pub(super) fn violation(json: &str) -> Option<Violation> {
     let accepted = match serde_json::from_str(json) {
         Ok(Value::Null | Value::Bool(_) | Value::String(_)) => true,
         Ok(Value::Array(items)) => items.iter().all(Value::is_string),
         _ => false,
     };
-    match accepted {
-        true => Ok(()),
-        false => Err(invalid(
-            "value",
-            "must be null, true, false, a text or a list of texts; write numbers as texts"
-                .to_owned(),
-        )),
-    }
+    let description =
+        "must be null, true, false, a text or a list of texts; write numbers as texts".to_owned();
+    (!accepted).then(|| Violation { field: "value".to_owned(), description })
 }
 
 /// Refuses a write to a settings file that the node does not have.
@@ -50,6 +49,15 @@ pub(super) async fn is_set(caller: Caller<'_>, name: &str) -> Result<bool, CallE
     Ok(match get(caller, name).await? {
         Value::Bool(on) => on,
         Value::String(text) => text.is_empty() || leading_number_is_not_zero(&text),
+        _ => false,
+    })
+}
+
+/// Whether a switch is known to be off; one that is not set is not.
+pub(super) async fn is_off(caller: Caller<'_>, name: &str) -> Result<bool, CallError> {
+    Ok(match get(caller, name).await? {
+        Value::Bool(on) => !on,
+        Value::String(text) => !text.is_empty() && !leading_number_is_not_zero(&text),
         _ => false,
     })
 }

@@ -1,0 +1,272 @@
+//! Opens the streams of one session, and ends them with it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bitcoin_grpc_contract::{Form, Method, Request};
+use tokio::sync::{oneshot, watch};
+use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::conversation::{self, Asked, Conversation};
+use super::entry::Filter;
+use super::hub::{Hub, Opened, Opening};
+use super::lookout::Lookout;
+use super::mempool::{self, Mempool};
+use super::object;
+use super::register::Control;
+use super::ring::{Reader, Ring};
+use super::subscriber::Subscriber;
+use super::topic::Topic;
+use crate::backend::ipc::link::Link;
+use crate::backend::ipc::translate;
+use crate::error::CallError;
+use crate::stream::EventStream;
+
+/// How long the node's last words about all subscriptions are waited for. Each is a round trip.
+const UNREGISTER_LIMIT: Duration = Duration::from_secs(3);
+
+/// The streams of a session.
+pub(in crate::backend::ipc) struct Desk {
+    link: Rc<Link>,
+    hub: Arc<Hub>,
+    control: Control,
+    /// Updates of settings hold a thread of the node until their client has answered.
+    updates: Control,
+    mempool: Mempool,
+    lookout: Rc<Lookout>,
+    topics: RefCell<BTreeMap<Method, Rc<Topic>>>,
+    /// Rings that are told of the end. Those that nobody has any more are forgotten now and then.
+    rings: RefCell<Vec<Weak<Ring>>>,
+    /// Everything that has to end before the connection may.
+    work: TaskTracker,
+    /// Why the session ends, once it does.
+    ending: watch::Sender<Option<CallError>>,
+    taking: RefCell<Option<AbortHandle>>,
+}
+
+impl Desk {
+    /// Opens streams from now on.
+    pub(in crate::backend::ipc) fn open(link: &Rc<Link>, hub: &Arc<Hub>) -> Rc<Self> {
+        let desk = Rc::new(Self {
+            link: Rc::clone(link),
+            hub: Arc::clone(hub),
+            control: Control::new(link),
+            updates: Control::new(link),
+            mempool: Mempool::new(Control::new(link)),
+            lookout: Lookout::new(link),
+            topics: RefCell::default(),
+            rings: RefCell::default(),
+            work: TaskTracker::new(),
+            ending: watch::channel(None).0,
+            taking: RefCell::default(),
+        });
+        let taking = spawn_local(Rc::clone(&desk).take());
+        *desk.taking.borrow_mut() = Some(taking.abort_handle());
+        desk
+    }
+
+    async fn take(self: Rc<Self>) {
+        loop {
+            let opening = self.hub.next().await;
+            self.work.spawn_local(Rc::clone(&self).answer(opening));
+        }
+    }
+
+    /// Ends all streams, takes every object back and awaits the node's word.
+    pub(in crate::backend::ipc) async fn close(&self, why: &CallError) {
+        if let Some(taking) = self.taking.borrow_mut().take() {
+            taking.abort();
+        }
+        self.hub.clear(why);
+        self.ending.send_replace(Some(why.clone()));
+        for ring in self.rings.borrow_mut().drain(..).filter_map(|ring| ring.upgrade()) {
+            ring.end(Some(why.clone()));
+        }
+        self.work.close();
+        if timeout(UNREGISTER_LIMIT, self.work.wait()).await.is_err() {
+            tracing::warn!("the node did not confirm the end of every subscription in time");
+        }
+        self.lookout.end();
+    }
+
+    /// Whether the node may hold objects of ours.
+    pub(in crate::backend::ipc) fn is_busy(&self) -> bool {
+        !self.work.is_empty()
+    }
+
+    async fn answer(self: Rc<Self>, opening: Opening) {
+        let Opening { request, reply } = opening;
+        if reply.is_closed() {
+            return;
+        }
+        let ending = self.ending.borrow().clone();
+        let opened = match ending {
+            Some(why) => Err(why),
+            None => Rc::clone(&self).start(request).await,
+        };
+        // A caller that left meanwhile unsubscribes by it.
+        let _ = reply.send(opened);
+    }
+
+    async fn start(self: Rc<Self>, request: Request) -> Opened {
+        let form = request.method().info().form;
+        match (&request, form) {
+            (Request::ChainRequestMempoolTransactions(_), _) => self.list_mempool(request).await,
+            (Request::ChainUpdateRwSetting(_), _) => self.update(request).await,
+            (_, Form::Bidirectional) => self.converse(request).await,
+            _ => self.subscribe(request).await,
+        }
+    }
+
+    async fn subscribe(self: Rc<Self>, request: Request) -> Opened {
+        let filter = Filter::of(&request);
+        let topic = self.topic(request);
+        // What happens from here on is read; the tip is asked for later, so nothing falls between.
+        let reader = topic.ring.reader();
+        topic.registered().await?;
+        self.stream(reader, filter, &topic.ring).await
+    }
+
+    async fn stream(&self, reader: Reader, filter: Filter, ring: &Ring) -> Opened {
+        let tip = self.control.tip().await?;
+        Ok(EventStream::new(Subscriber::new(reader, filter, tip, ring.bounds())))
+    }
+
+    /// The topic of a request, registered now if it was not.
+    fn topic(self: &Rc<Self>, request: Request) -> Rc<Topic> {
+        let method = request.method();
+        let known = self.topics.borrow().get(&method).cloned();
+        if let Some(topic) = known.filter(|topic| !topic.ring.has_ended()) {
+            return topic;
+        }
+        let topic = Topic::new(method);
+        self.watch(&topic.ring);
+        self.topics.borrow_mut().insert(method, Rc::clone(&topic));
+        self.work.spawn_local(Rc::clone(self).keep(Rc::clone(&topic), request));
+        topic
+    }
+
+    fn watch(&self, ring: &Arc<Ring>) {
+        let mut rings = self.rings.borrow_mut();
+        rings.retain(|ring| ring.strong_count() > 0);
+        rings.push(Arc::downgrade(ring));
+        if let Some(why) = &*self.ending.borrow() {
+            ring.end(Some(why.clone()));
+        }
+    }
+
+    /// Keeps the node's one subscription for as long as somebody reads its ring. The first reader
+    /// joins before this task has its first turn.
+    async fn keep(self: Rc<Self>, topic: Rc<Topic>, request: Request) {
+        let post = self.lookout.post();
+        let object = object::client(self.link.profile, Rc::<Topic>::clone(&topic));
+        match self.control.register(&request, &object).await {
+            Ok(handler) => {
+                topic.set_registered(Ok(()));
+                self.until_unused(&topic.ring).await;
+                self.forget(&topic);
+                self.control.unregister(handler).await;
+            }
+            Err(error) => {
+                self.forget(&topic);
+                topic.ring.end(Some(error.clone()));
+                topic.set_registered(Err(error));
+            }
+        }
+        drop(post);
+    }
+
+    async fn until_unused(&self, ring: &Ring) {
+        let mut ending = self.ending.subscribe();
+        tokio::select! {
+            () = ring.unused() => {}
+            _ = ending.wait_for(Option::is_some) => {}
+        }
+    }
+
+    fn forget(&self, topic: &Rc<Topic>) {
+        let mut topics = self.topics.borrow_mut();
+        if topics.get(&topic.method).is_some_and(|known| Rc::ptr_eq(known, topic)) {
+            topics.remove(&topic.method);
+        }
+    }
+
+    async fn list_mempool(self: Rc<Self>, request: Request) -> Opened {
+        let reader = match self.mempool.join() {
+            Some(reader) => reader,
+            None => {
+                let ring = self.mempool.begin();
+                self.watch(&ring);
+                let reader = ring.reader();
+                let desk = Rc::clone(&self);
+                self.work.spawn_local(async move { desk.mempool.run(&ring, &request).await });
+                reader
+            }
+        };
+        let tip = self.control.tip().await?;
+        Ok(EventStream::new(Subscriber::new(reader, Filter::default(), tip, mempool::BOUNDS)))
+    }
+
+    /// A conversation about an object that the node keeps.
+    async fn converse(self: Rc<Self>, request: Request) -> Opened {
+        let (conversation, stream) = self.conversation(&request).await?;
+        let (registered, answer) = oneshot::channel();
+        let desk = Rc::clone(&self);
+        self.work.spawn_local(async move {
+            let post = desk.lookout.post();
+            let asked = Rc::new(Asked(Arc::clone(&conversation)));
+            let object = object::client(desk.link.profile, asked);
+            match desk.control.register(&request, &object).await {
+                Ok(handler) => {
+                    let _ = registered.send(Ok(()));
+                    desk.until_unused(&conversation.ring).await;
+                    desk.control.unregister(handler).await;
+                }
+                Err(error) => drop(registered.send(Err(error))),
+            }
+            drop(post);
+        });
+        answer.await.unwrap_or(Err(CallError::NodeLost))?;
+        Ok(stream)
+    }
+
+    /// A conversation that lasts as long as one call.
+    async fn update(self: Rc<Self>, request: Request) -> Opened {
+        let (conversation, stream) = self.conversation(&request).await?;
+        let desk = Rc::clone(&self);
+        self.work.spawn_local(async move {
+            let ring = &conversation.ring;
+            let asked = Rc::new(Asked(Arc::clone(&conversation)));
+            let object = object::client(desk.link.profile, asked);
+            let outcome = match desk.updates.turn().await {
+                // Its client has left before its turn came.
+                Ok(_) if ring.readers() == 0 || ring.has_ended() => return,
+                Ok(turn) => turn.caller().lend(&request, &object).await,
+                Err(error) => Err(error),
+            };
+            conversation.conclude(outcome);
+        });
+        Ok(stream)
+    }
+
+    async fn conversation(
+        &self,
+        request: &Request,
+    ) -> Result<(Arc<Conversation>, EventStream), CallError> {
+        let turn = self.control.turn().await?;
+        translate::check(turn.caller(), request).await?;
+        drop(turn);
+        let conversation = Conversation::new(request.method());
+        self.watch(&conversation.ring);
+        let reader = conversation.ring.reader();
+        let tip = self.control.tip().await?;
+        let subscriber = Subscriber::new(reader, Filter::default(), tip, conversation::BOUNDS);
+        let stream = conversation.stream(subscriber);
+        Ok((conversation, stream))
+    }
+}

@@ -1,0 +1,109 @@
+//! Passing an object of ours to the node, and taking it back.
+
+use std::rc::Rc;
+
+use bitcoin_grpc_contract::wire::handler_capnp::handler;
+use bitcoin_grpc_contract::wire::proxy_capnp::thread;
+use bitcoin_grpc_contract::{Inner, Request, Slot, callback};
+use capnp::capability::{Client, FromClientHook};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::super::fault::{Fault, of_reply};
+use super::super::link::{Caller, Link};
+use super::super::ready::{self, Tip};
+use super::super::wire;
+use crate::error::CallError;
+
+/// A server thread of the node for streams: they must neither wait for readers nor hold them up.
+pub(super) struct Control {
+    link: Rc<Link>,
+    /// Made when first needed. A call holds the lock until its reply has come.
+    thread: Mutex<Option<thread::Client>>,
+}
+
+impl Control {
+    pub(super) fn new(link: &Rc<Link>) -> Self {
+        Self { link: Rc::clone(link), thread: Mutex::default() }
+    }
+
+    /// Waits for the thread.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, CallError> {
+        let mut thread = self.thread.lock().await;
+        if thread.is_none() {
+            let made = self.link.make_thread().await;
+            *thread = Some(made.map_err(|_| CallError::NodeLost)?);
+        }
+        Ok(Turn { link: &self.link, thread })
+    }
+
+    /// The node's tip.
+    pub(super) async fn tip(&self) -> Result<Option<Tip>, CallError> {
+        ready::tip(self.turn().await?.caller()).await
+    }
+
+    /// Passes an object to the node for as long as the handler is kept.
+    pub(super) async fn register(
+        &self,
+        request: &Request,
+        object: &Client,
+    ) -> Result<handler::Client, CallError> {
+        let answer = self.turn().await?.caller().pass(request, object).await?;
+        let method = request.method();
+        let Slot::Callable(at) = self.link.profile.slot(method) else {
+            return Err(CallError::Internal("a method without a place was answered".to_owned()));
+        };
+        let results = answer.get().map_err(|error| of_reply(error.into()))?;
+        let handler = callback::read_handler(method, at, results).map_err(of_reply)?;
+        handler.ok_or_else(|| CallError::BadReply("the node gave no handler".to_owned()))
+    }
+
+    /// Takes an object back. Once this returns the node does not call it any more.
+    pub(super) async fn unregister(&self, handler: handler::Client) {
+        let end = Inner::HandlerDisconnect;
+        let (Ok(turn), Some(at)) = (self.turn().await, self.link.profile.inner(end)) else {
+            return;
+        };
+        let Some(thread) = turn.caller().thread else { return };
+        let handler: Client = handler.cast_to();
+        if let Err(error) = wire::run(&handler, end.interface_id(), at.ordinal, thread).await {
+            // With the connection gone, the node has forgotten the object by itself.
+            tracing::debug!(%error, "a subscription was not ended by the node");
+        }
+    }
+}
+
+/// The right to make calls on a [`Control`]'s thread.
+pub(super) struct Turn<'a> {
+    link: &'a Link,
+    thread: MutexGuard<'a, Option<thread::Client>>,
+}
+
+impl Turn<'_> {
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller::new(self.link, self.thread.as_ref())
+    }
+}
+
+impl Caller<'_> {
+    /// Makes a call that passes an object, and gives the results as they are.
+    async fn pass(&self, request: &Request, object: &Client) -> Result<wire::Answer, CallError> {
+        self.send(request, &|at, params| {
+            let hook = object.hook.add_ref();
+            Ok::<_, Fault>(callback::attach(request.method(), at, params, hook)?)
+        })
+        .await
+    }
+
+    /// The same for objects that live no longer than the call.
+    pub(super) async fn lend(
+        &self,
+        request: &Request,
+        object: &Client,
+    ) -> Result<Option<Vec<u8>>, CallError> {
+        let (method, profile) = (request.method(), self.link.profile);
+        let answer = self.pass(request, object).await?;
+        let Slot::Callable(at) = profile.slot(method) else { return Ok(None) };
+        let results = answer.get().map_err(|error| of_reply(error.into()))?;
+        callback::read_outcome(method, at, profile, results).map_err(of_reply)
+    }
+}

@@ -1,0 +1,345 @@
+//! The latest events, for any number of readers at their own pace.
+//!
+//! The writer never waits. When the ring is full the oldest event goes, and a reader that had not read
+//! it yet has lost its place; nobody else notices.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::Notify;
+
+use super::entry::Entry;
+use crate::error::CallError;
+
+/// How much a ring keeps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Events.
+    pub(super) events: usize,
+    /// Bytes of events. One event is kept whatever its size.
+    pub(super) bytes: usize,
+}
+
+/// Why there will be no more events: `None` for the regular end.
+type End = Option<CallError>;
+
+/// The events, and who reads them.
+pub(super) struct Ring {
+    bounds: Bounds,
+    state: Mutex<State>,
+    /// Woken when the last reader has left.
+    left: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Position of the oldest event that is kept. Positions count the events from 0.
+    first: u64,
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+    end: Option<End>,
+    readers: usize,
+    next_reader: u64,
+    /// Readers that wait for the next event.
+    waiting: BTreeMap<u64, Waker>,
+}
+
+impl Ring {
+    pub(super) fn new(bounds: Bounds) -> Arc<Self> {
+        Arc::new(Self { bounds, state: Mutex::default(), left: Notify::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics between two steps that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much it keeps.
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Adds an event. Without readers, or after the end, it is gone at once.
+    pub(super) fn push(&self, entry: Arc<Entry>) {
+        let size = entry.size();
+        let mut state = self.lock();
+        if state.readers == 0 || state.end.is_some() {
+            return;
+        }
+        while state.entries.len() >= self.bounds.events || state.bytes + size > self.bounds.bytes {
+            let Some(oldest) = state.entries.pop_front() else { break };
+            state.bytes -= oldest.size();
+            state.first += 1;
+        }
+        state.bytes += size;
+        state.entries.push_back(entry);
+        wake(state);
+    }
+
+    /// Says that there will be no more events. Readers see the end after the events before it. The
+    /// first end counts.
+    pub(super) fn end(&self, end: End) {
+        let mut state = self.lock();
+        state.end.get_or_insert(end);
+        wake(state);
+    }
+
+    /// Whether the end was told.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().end.is_some()
+    }
+
+    /// A reader of all events from now on.
+    pub(super) fn reader(self: &Arc<Self>) -> Reader {
+        let mut state = self.lock();
+        let position = state.head();
+        self.admit(&mut state, position)
+    }
+
+    /// A reader of all events there ever were; `None` if the first is gone or the end was told.
+    pub(super) fn reader_from_start(self: &Arc<Self>) -> Option<Reader> {
+        let mut state = self.lock();
+        let whole = state.first == 0 && state.end.is_none();
+        whole.then(|| self.admit(&mut state, 0))
+    }
+
+    fn admit(self: &Arc<Self>, state: &mut State, position: u64) -> Reader {
+        let id = state.next_reader;
+        state.next_reader += 1;
+        state.readers += 1;
+        Reader { ring: Arc::clone(self), id, position }
+    }
+
+    /// Number of readers.
+    pub(super) fn readers(&self) -> usize {
+        self.lock().readers
+    }
+
+    /// Waits until there is no reader.
+    pub(super) async fn unused(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.readers() == 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+/// Wakes all who wait, without the lock.
+fn wake(mut state: MutexGuard<'_, State>) {
+    let waiting = std::mem::take(&mut state.waiting);
+    drop(state);
+    for waker in waiting.into_values() {
+        waker.wake();
+    }
+}
+
+impl State {
+    /// Position of the event that comes next.
+    fn head(&self) -> u64 {
+        // A usize fits into 64 bits on every machine there is.
+        self.first + self.entries.len() as u64
+    }
+}
+
+/// What a reader finds.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// The next event.
+    Event(Arc<Entry>),
+    /// The next event is gone already.
+    Lost,
+    /// There are no more.
+    End(End),
+}
+
+/// One reader. Dropping it leaves.
+pub(super) struct Reader {
+    ring: Arc<Ring>,
+    id: u64,
+    position: u64,
+}
+
+impl Reader {
+    /// The next event, once there is one.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let mut state = self.ring.lock();
+        let Some(ahead) = self.position.checked_sub(state.first) else {
+            return Poll::Ready(Next::Lost);
+        };
+        let entry = usize::try_from(ahead).ok().and_then(|ahead| state.entries.get(ahead));
+        if let Some(entry) = entry {
+            self.position += 1;
+            return Poll::Ready(Next::Event(Arc::clone(entry)));
+        }
+        if let Some(end) = &state.end {
+            return Poll::Ready(Next::End(end.clone()));
+        }
+        state.waiting.insert(self.id, cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut state = self.ring.lock();
+        state.waiting.remove(&self.id);
+        state.readers -= 1;
+        if state.readers == 0 {
+            // Nobody can read them any more.
+            state.first = state.head();
+            state.entries.clear();
+            state.bytes = 0;
+            drop(state);
+            self.ring.left.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::task::noop_waker;
+
+    use super::*;
+
+    const SMALL: Bounds = Bounds { events: 3, bytes: 10_000 };
+
+    fn entry(text: &'static str) -> Arc<Entry> {
+        Entry::encoded(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// What a reader finds now, as text.
+    fn poll(reader: &mut Reader) -> String {
+        let waker = noop_waker();
+        match reader.poll_next(&mut Context::from_waker(&waker)) {
+            Poll::Pending => "nothing yet".to_owned(),
+            Poll::Ready(Next::Lost) => "lost".to_owned(),
+            Poll::Ready(Next::End(None)) => "end".to_owned(),
+            Poll::Ready(Next::End(Some(why))) => why.reason().to_owned(),
+            Poll::Ready(Next::Event(entry)) => {
+                let form = super::super::entry::Filter::default().form(&entry).unwrap().clone();
+                String::from_utf8(form.to_vec()).unwrap()
+            }
+        }
+    }
+
+    #[test]
+    fn every_reader_sees_every_event_in_order_from_where_it_began() {
+        let ring = Ring::new(SMALL);
+        let mut early = ring.reader();
+        ring.push(entry("a"));
+        let mut late = ring.reader();
+        ring.push(entry("b"));
+        assert_eq!(
+            [poll(&mut early), poll(&mut early), poll(&mut early)],
+            ["a", "b", "nothing yet"]
+        );
+        assert_eq!([poll(&mut late), poll(&mut late)], ["b", "nothing yet"]);
+    }
+
+    #[test]
+    fn who_falls_behind_by_events_has_lost_and_others_have_not() {
+        let ring = Ring::new(SMALL);
+        let (mut slow, mut fast) = (ring.reader(), ring.reader());
+        for text in ["a", "b", "c"] {
+            ring.push(entry(text));
+        }
+        assert_eq!(poll(&mut fast), "a");
+        ring.push(entry("d"));
+        assert_eq!(poll(&mut slow), "lost");
+        assert_eq!([poll(&mut fast), poll(&mut fast), poll(&mut fast)], ["b", "c", "d"]);
+    }
+
+    #[test]
+    fn who_falls_behind_by_bytes_has_lost_and_the_newest_event_stays() {
+        let size = entry("a").size();
+        let ring = Ring::new(Bounds { events: 100, bytes: 2 * size });
+        let mut slow = ring.reader();
+        ring.push(entry("a"));
+        ring.push(entry("b"));
+        let mut fast = ring.reader();
+        ring.push(entry("c"));
+        assert_eq!(poll(&mut slow), "lost");
+        assert_eq!(poll(&mut fast), "c");
+        let mut last = ring.reader();
+        let large: &'static str = Box::leak("x".repeat(3 * size).into_boxed_str());
+        ring.push(entry(large));
+        assert_eq!(poll(&mut last), large);
+    }
+
+    #[test]
+    fn the_end_comes_after_the_events_before_it_and_only_the_first_counts() {
+        let ring = Ring::new(SMALL);
+        let mut reader = ring.reader();
+        ring.push(entry("a"));
+        ring.end(Some(CallError::NodeLost));
+        ring.end(None);
+        ring.push(entry("after"));
+        assert_eq!([poll(&mut reader), poll(&mut reader)], ["a", "NODE_LOST"]);
+        assert_eq!(poll(&mut reader), "NODE_LOST");
+    }
+
+    #[test]
+    fn from_the_start_is_possible_only_while_all_is_there() {
+        let ring = Ring::new(SMALL);
+        let mut first = ring.reader_from_start().unwrap();
+        ring.push(entry("a"));
+        let mut second = ring.reader_from_start().unwrap();
+        assert_eq!([poll(&mut first), poll(&mut second)], ["a", "a"]);
+        for text in ["b", "c", "d"] {
+            ring.push(entry(text));
+        }
+        assert!(ring.reader_from_start().is_none());
+    }
+
+    #[test]
+    fn a_waiting_reader_is_woken_and_a_gone_one_is_forgotten() {
+        let ring = Ring::new(SMALL);
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut cx = Context::from_waker(&waker);
+        let (mut stays, mut leaves) = (ring.reader(), ring.reader());
+        assert!(stays.poll_next(&mut cx).is_pending());
+        assert!(stays.poll_next(&mut cx).is_pending());
+        assert!(leaves.poll_next(&mut cx).is_pending());
+        assert_eq!(ring.lock().waiting.len(), 2);
+        drop(leaves);
+        assert_eq!(ring.lock().waiting.len(), 1);
+        ring.push(entry("a"));
+        assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 1);
+    }
+
+    #[derive(Default)]
+    struct Count(std::sync::atomic::AtomicUsize);
+
+    impl std::task::Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_reader_that_leaves_is_noticed_and_leaves_nothing_behind() {
+        let ring = Ring::new(SMALL);
+        let (one, two) = (ring.reader(), ring.reader());
+        ring.push(entry("a"));
+        let unused = tokio::spawn({
+            let ring = Arc::clone(&ring);
+            async move { ring.unused().await }
+        });
+        drop(one);
+        tokio::task::yield_now().await;
+        assert!(!unused.is_finished());
+        drop(two);
+        unused.await.unwrap();
+        assert_eq!(ring.lock().bytes, 0);
+        assert_eq!(ring.lock().entries.len(), 0);
+        ring.push(entry("unseen"));
+        assert_eq!(ring.lock().entries.len(), 0);
+        assert_eq!(poll(&mut ring.reader()), "nothing yet");
+    }
+}

@@ -1,0 +1,61 @@
+//! One kind of events: the one subscription on the node, and the ring that all subscribers read.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bitcoin_grpc_contract::{CallbackAnswer, Event, Method};
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::watch;
+
+use super::entry::Entry;
+use super::object::Ear;
+use super::ring::{Bounds, Ring};
+use crate::error::CallError;
+
+/// What a subscriber may be behind by. At the busiest a node adds some ten transactions a second to
+/// its mempool, so this is minutes of them; in bytes it is a dozen full blocks.
+const BOUNDS: Bounds = Bounds { events: 16_384, bytes: 64 * 1024 * 1024 };
+
+/// A kind of events.
+pub(super) struct Topic {
+    pub(super) method: Method,
+    pub(super) ring: Arc<Ring>,
+    /// Set once the node has answered.
+    registered: watch::Sender<Option<Result<(), CallError>>>,
+}
+
+impl Topic {
+    pub(super) fn new(method: Method) -> Rc<Self> {
+        let registered = watch::channel(None).0;
+        Rc::new(Self { method, ring: Ring::new(BOUNDS), registered })
+    }
+
+    /// Says what became of the registration.
+    pub(super) fn set_registered(&self, outcome: Result<(), CallError>) {
+        self.registered.send_replace(Some(outcome));
+    }
+
+    /// Waits until the node has the object.
+    pub(super) async fn registered(&self) -> Result<(), CallError> {
+        let mut registered = self.registered.subscribe();
+        match registered.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or(Err(CallError::NodeLost)),
+            // The other end is this topic, which is there.
+            Err(_) => Err(CallError::NodeLost),
+        }
+    }
+}
+
+impl Ear for Topic {
+    fn hear(self: Rc<Self>, event: Event) -> Option<LocalBoxFuture<'static, CallbackAnswer>> {
+        if let Some(entry) = Entry::new(self.method, event) {
+            self.ring.push(entry);
+        }
+        None
+    }
+
+    fn misheard(&self, why: String) {
+        tracing::warn!(method = self.method.info().full_name, why, "an event cannot be read");
+        self.ring.end(Some(CallError::BadReply(why)));
+    }
+}
