@@ -88,7 +88,11 @@ impl Making {
             members.push(Union::new(options.chain([Just(Vec::new()).boxed()])).boxed());
         }
         members.extend(
-            plan.keys.iter().map(|key| one(key.clone(), text(12).prop_map(Value::String).boxed())),
+            // A filter is nothing that a node could see, and stays empty.
+            plan.keys
+                .iter()
+                .filter(|key| key.kind() == ProtoKind::String)
+                .map(|key| one(key.clone(), text(12).prop_map(Value::String).boxed())),
         );
         let descriptor = plan.descriptor.clone();
         Some(members.prop_map(move |members| built(&descriptor, members)).boxed())

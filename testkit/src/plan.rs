@@ -33,6 +33,10 @@ const GONE: [(&str, &str, Tree); 4] = [
     ("Node.mapPort", "useUPnP", Tree::Bool(false)),
 ];
 
+/// Fields of requests that are not for the node: keys of objects, and what a subscriber wants of the
+/// events.
+const OURS: [&str; 5] = ["handle", "wallet", "kinds", "include_block_data", "include_undo_data"];
+
 /// Where the fields of one message stand.
 #[derive(Debug)]
 pub struct Plan {
@@ -44,7 +48,7 @@ pub struct Plan {
     pub constants: Vec<(&'static str, Tree)>,
     /// Field on the wire with the text of an exception in place of a result.
     pub exception: Option<String>,
-    /// Fields of the message that are not on the wire: the key of the object.
+    /// Fields of the message that are not on the wire: the key of the object, a filter.
     pub keys: Vec<FieldDescriptor>,
 }
 
@@ -154,11 +158,7 @@ impl Plan {
             .filter(|f| !fields.iter().any(|p| p.proto == *f))
             .collect::<Vec<_>>();
         for key in &keys {
-            assert!(
-                matches!(key.name(), "handle" | "wallet"),
-                "{owner}: nothing fills {}",
-                key.name()
-            );
+            assert!(OURS.contains(&key.name()), "{owner}: nothing fills {}", key.name());
         }
         let constants =
             subject.layout.map(|layout| constants(subject, layout, &fields)).unwrap_or_default();
