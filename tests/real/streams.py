@@ -203,7 +203,7 @@ def scenario(proxy, cli):
 def commands(proxy):
     """On a node without its RPC server: a command that a client serves."""
     served = Stream(proxy, "Chain.HandleRpc", start={"command": {
-        "category": "test", "name": "hello", "arg_names": [{"names": "name"}], "unique_id": 1}})
+        "category": "test", "name": "hello", "arg_names": [{"name": "name"}], "unique_id": 1}})
     served.until("started")
     answers = queue.Queue()
 
