@@ -8,13 +8,15 @@ use bytes::Bytes;
 
 use super::super::link::Caller;
 use super::Waiter;
+use super::guard::invalid;
 use crate::error::CallError;
 
 /// Most transactions asked for at once: at 400 kB, the limit of a standard one, their reply is
 /// 200 MB, which the reader takes.
 const IDS_PER_CALL: usize = 500;
 
-/// Most bytes of transactions in a reply. The node would collect 4 GB for 10 000 large ones.
+/// Most bytes of transactions in a reply, counted at every mention: an id may be asked for 10 000
+/// times, and 400 kB as often are 4 GB.
 const LONGEST_REPLY: usize = 64 * 1024 * 1024;
 
 /// Ids that are asked for twice are sent once, and many in several calls: the node collects the
@@ -28,7 +30,7 @@ pub(super) async fn by_txid(
         let part = v1::MiningGetTransactionsByTxIdRequest { txids };
         Ok(caller.ask_as(part).await?.transactions)
     };
-    let transactions = in_parts(request.txids, waiter, ask).await?;
+    let transactions = in_parts("txids", request.txids, waiter, ask).await?;
     Ok(v1::MiningGetTransactionsByTxIdResponse { transactions })
 }
 
@@ -42,11 +44,12 @@ pub(super) async fn by_wtxid(
         let part = v1::MiningGetTransactionsByWitnessIdRequest { wtxids };
         Ok(caller.ask_as(part).await?.transactions)
     };
-    let transactions = in_parts(request.wtxids, waiter, ask).await?;
+    let transactions = in_parts("wtxids", request.wtxids, waiter, ask).await?;
     Ok(v1::MiningGetTransactionsByWitnessIdResponse { transactions })
 }
 
 async fn in_parts<F>(
+    field: &str,
     ids: Vec<Bytes>,
     waiter: Waiter<'_>,
     ask: impl Fn(Vec<Bytes>) -> F,
@@ -55,6 +58,7 @@ where
     F: Future<Output = Result<Vec<v1::MempoolTransaction>, CallError>>,
 {
     let (unique, places) = collapse(ids);
+    let mentions = count(&places, unique.len());
     let mut found: Vec<v1::MempoolTransaction> = Vec::with_capacity(unique.len());
     let mut bytes = 0;
     for part in unique.chunks(IDS_PER_CALL) {
@@ -66,13 +70,13 @@ where
             // Without a mempool there is not even an absence to report.
             return Ok(Vec::new());
         }
-        bytes += transactions.iter().filter_map(|t| t.tx.as_ref()).map(Bytes::len).sum::<usize>();
-        if transactions.len() != part.len() || bytes > LONGEST_REPLY {
-            return Err(CallError::BadReply(format!(
-                "{} transactions for {} ids, {bytes} bytes so far",
-                transactions.len(),
-                part.len()
-            )));
+        if transactions.len() != part.len() {
+            let (got, asked) = (transactions.len(), part.len());
+            return Err(CallError::BadReply(format!("{got} transactions for {asked} ids")));
+        }
+        bytes += mentioned_bytes(&transactions, &mentions[found.len()..]);
+        if bytes > LONGEST_REPLY {
+            return Err(too_much(field));
         }
         found.extend(transactions);
     }
@@ -85,6 +89,27 @@ where
                 .ok_or_else(|| CallError::Internal("a lost transaction".to_owned()))
         })
         .collect()
+}
+
+/// How often each of the ids is mentioned.
+fn count(places: &[usize], ids: usize) -> Vec<usize> {
+    let mut mentions = vec![0; ids];
+    for place in places {
+        mentions[*place] += 1;
+    }
+    mentions
+}
+
+/// Length of the transactions in a reply that repeats each as often as its id is mentioned.
+fn mentioned_bytes(transactions: &[v1::MempoolTransaction], mentions: &[usize]) -> usize {
+    let length = |t: &v1::MempoolTransaction| t.tx.as_ref().map_or(0, Bytes::len);
+    transactions.iter().zip(mentions).map(|(t, times)| length(t).saturating_mul(*times)).sum()
+}
+
+fn too_much(field: &str) -> CallError {
+    let most = LONGEST_REPLY / (1024 * 1024);
+    let description = format!("the transactions are more than {most} MiB together; ask for fewer");
+    invalid(field, description)
 }
 
 /// Each id once, and for each mention its place among them.
@@ -116,5 +141,28 @@ mod tests {
         let (unique, places) = collapse(vec![id(7), id(1), id(7), id(7), id(2)]);
         assert_eq!(unique, [id(7), id(1), id(2)]);
         assert_eq!(places, [0, 1, 0, 0, 2]);
+    }
+
+    /// Asks for ids that all stand for a transaction of this length.
+    fn asked(ids: Vec<Bytes>, length: usize) -> Result<Vec<v1::MempoolTransaction>, CallError> {
+        let tx = Some(Bytes::from(vec![0; length]));
+        let ask = async |part: Vec<Bytes>| {
+            Ok(vec![v1::MempoolTransaction { tx: tx.clone() }; part.len()])
+        };
+        let left = std::cell::Cell::new(false);
+        let waiter = Waiter { deadline: None, left: &left };
+        futures_util::future::FutureExt::now_or_never(in_parts("txids", ids, waiter, ask))
+            .expect("nothing in it waits")
+    }
+
+    #[test]
+    fn every_mention_counts_towards_the_longest_reply() {
+        const LENGTH: usize = 400_000;
+        let most = LONGEST_REPLY / LENGTH;
+        assert_eq!(asked(vec![id(7); most], LENGTH).map(|found| found.len()), Ok(most));
+        match asked(vec![id(7); most + 1], LENGTH) {
+            Err(CallError::Invalid(violations)) => assert_eq!(violations[0].field, "txids"),
+            other => panic!("{:?}", other.map(|found| found.len())),
+        }
     }
 }
