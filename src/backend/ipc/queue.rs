@@ -42,6 +42,16 @@ pub(super) struct Job {
     turn: u64,
 }
 
+impl Job {
+    /// Whether nobody waits for it.
+    fn is_abandoned(&self, waits: &mut Waits) -> bool {
+        match &self.work {
+            Work::Call(ask) => ask.reply.is_closed(),
+            Work::Wait(group) => waits.is_deserted(group),
+        }
+    }
+}
+
 /// What a server thread is to do.
 pub(super) enum Work {
     /// Run a call.
@@ -147,7 +157,10 @@ impl Queue {
         let Call { request, deadline, .. } = call;
         let mut state = self.lock();
         let lane = state.lane_of(&request)?;
-        if state.waiting + state.waits.len() >= state.capacity {
+        if state.is_full() {
+            state.forget_abandoned();
+        }
+        if state.is_full() {
             return Err(CallError::Busy { retry_after: RETRY_AFTER });
         }
         let big = lane == Lane::Read && is_big(&request);
@@ -346,18 +359,28 @@ impl State {
         })
     }
 
+    fn is_full(&self) -> bool {
+        self.waiting + self.waits.len() >= self.capacity
+    }
+
+    /// Lets go of work that nobody waits for any more. In a lane whose threads are all held nothing
+    /// else would, and it would keep out the calls of the other lanes.
+    fn forget_abandoned(&mut self) {
+        for line in self.small.iter_mut().chain([&mut self.big]) {
+            let before = line.len();
+            line.retain(|job| !job.is_abandoned(&mut self.waits));
+            self.waiting -= before - line.len();
+        }
+    }
+
     fn take(&mut self, lane: Lane, epoch: u64) -> Result<Option<Job>, Over> {
         if self.epoch != epoch {
             return Err(Over);
         }
         while let Some(job) = self.oldest(lane) {
             self.waiting -= 1;
-            // Nobody waits for it, and it was not sent: it never was.
-            let gone = match &job.work {
-                Work::Call(ask) => ask.reply.is_closed(),
-                Work::Wait(group) => self.waits.is_deserted(group),
-            };
-            if gone {
+            // It was not sent: it never was.
+            if job.is_abandoned(&mut self.waits) {
                 continue;
             }
             self.running += 1;

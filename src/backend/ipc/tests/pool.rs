@@ -110,6 +110,44 @@ fn the_line_is_bounded() {
     });
 }
 
+/// Waits whose callers left stay in line while every thread for waits is held. They must not keep
+/// reads out.
+#[test]
+fn the_abandoned_make_room_in_a_full_line() {
+    local(async || {
+        let hold = Hold::new();
+        let waits = hold.clone();
+        let script = move |request| match request {
+            Request::ChainWaitForNotificationsIfTipChanged(_) => {
+                waits.answer(Reply::ChainWaitForNotificationsIfTipChanged(Default::default()))
+            }
+            Request::ChainGetHeight(_) => Some(Box::pin(async { Ok(height(1)) }) as super::Answer),
+            _ => None,
+        };
+        let bench = Bench::start("pr29409-2025-05", script, |config| {
+            config.blocking_threads = 1;
+            config.queue = 2;
+        })
+        .await;
+        let wait = || {
+            bench.send(v1::ChainWaitForNotificationsIfTipChangedRequest {
+                old_tip: vec![7; 32].into(),
+            })
+        };
+        let held = wait();
+        settle().await;
+        let (first, second) = (wait(), wait());
+        settle().await;
+        let refused = bench.send(get_height()).await;
+        assert_eq!(refused.map_err(|error| error.reason()), Err("TOO_MANY_CALLS"));
+        drop((first, second));
+        assert_eq!(bench.send(get_height()).await, Ok(height(1)));
+        hold.release();
+        assert!(held.await.is_ok());
+        assert_eq!(bench.node.count(Method::ChainWaitForNotificationsIfTipChanged), 1);
+    });
+}
+
 #[test]
 fn big_reads_leave_room_for_small_ones() {
     local(async || {

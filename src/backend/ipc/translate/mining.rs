@@ -30,7 +30,7 @@ pub(super) async fn by_txid(
         let part = v1::MiningGetTransactionsByTxIdRequest { txids };
         Ok(caller.ask_as(part).await?.transactions)
     };
-    let transactions = in_parts("txids", request.txids, waiter, ask).await?;
+    let transactions = in_parts("txids", request.txids, || waiter.is_gone(), ask).await?;
     Ok(v1::MiningGetTransactionsByTxIdResponse { transactions })
 }
 
@@ -44,14 +44,14 @@ pub(super) async fn by_wtxid(
         let part = v1::MiningGetTransactionsByWitnessIdRequest { wtxids };
         Ok(caller.ask_as(part).await?.transactions)
     };
-    let transactions = in_parts("wtxids", request.wtxids, waiter, ask).await?;
+    let transactions = in_parts("wtxids", request.wtxids, || waiter.is_gone(), ask).await?;
     Ok(v1::MiningGetTransactionsByWitnessIdResponse { transactions })
 }
 
 async fn in_parts<F>(
     field: &str,
     ids: Vec<Bytes>,
-    waiter: Waiter<'_>,
+    is_gone: impl Fn() -> bool,
     ask: impl Fn(Vec<Bytes>) -> F,
 ) -> Result<Vec<v1::MempoolTransaction>, CallError>
 where
@@ -62,7 +62,7 @@ where
     let mut found: Vec<v1::MempoolTransaction> = Vec::with_capacity(unique.len());
     let mut bytes = 0;
     for part in unique.chunks(IDS_PER_CALL) {
-        if waiter.is_gone() {
+        if is_gone() {
             return Err(CallError::DeadlineExceeded);
         }
         let transactions = ask(part.to_vec()).await?;
@@ -149,9 +149,7 @@ mod tests {
         let ask = async |part: Vec<Bytes>| {
             Ok(vec![v1::MempoolTransaction { tx: tx.clone() }; part.len()])
         };
-        let left = std::cell::Cell::new(false);
-        let waiter = Waiter { deadline: None, left: &left };
-        futures_util::future::FutureExt::now_or_never(in_parts("txids", ids, waiter, ask))
+        futures_util::future::FutureExt::now_or_never(in_parts("txids", ids, || false, ask))
             .expect("nothing in it waits")
     }
 
