@@ -10,9 +10,13 @@ use bitcoin_grpc_contract::{PROFILES, Profile};
 use crate::call;
 use crate::measure::{Sample, cpu_time};
 use crate::plan::{Outcome, Plan};
+use crate::report;
 
 /// How long a party may take to come up.
 const START: Duration = Duration::from_secs(20);
+
+/// How long a party is called to see whether it answers. One call is made at least.
+const PROBE: Duration = Duration::from_millis(1);
 
 /// A process that is ended with the run.
 pub(crate) struct Party {
@@ -82,7 +86,9 @@ impl Parties {
         };
         let (echo, naive) = (echo()?, naive(&socket, profile.name, &method)?);
         let proxy = proxy(&socket)?;
-        wait_for(|| [&echo, &naive, &proxy].into_iter().all(answers))?;
+        for (party, method) in [(&echo, "Echo.Echo"), (&naive, &method), (&proxy, &method)] {
+            wait_for(|| answers(party, method))?;
+        }
         Ok(Self { socket, profile, method, echo, naive, proxy, _node: node, _folder: folder })
     }
 }
@@ -127,8 +133,9 @@ fn free_address() -> Outcome<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-fn answers(party: &Party) -> bool {
-    std::net::TcpStream::connect(&party.address).is_ok()
+/// Whether a party answers calls: the proxy listens before it has its node.
+fn answers(party: &Party, method: &str) -> bool {
+    report::load(&["grpc", &party.address], method, 1, PROBE).is_ok()
 }
 
 fn text(path: PathBuf) -> Outcome<String> {

@@ -43,7 +43,8 @@ fn soak(plan: &Plan, parties: &Parties, idle: f64) -> Outcome {
     Ok(())
 }
 
-fn load(kind: &[&str], method: &str, flight: usize, time: Duration) -> Outcome<Sample> {
+/// Runs a load generator and reads what it reports.
+pub(crate) fn load(kind: &[&str], method: &str, flight: usize, time: Duration) -> Outcome<Sample> {
     let mut command = own()?;
     command.arg("load").args(kind).arg(method);
     let output = command
