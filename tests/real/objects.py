@@ -271,4 +271,5 @@ def main():
     assert cli("getblockcount") > 0
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -218,6 +218,8 @@ def checks(proxy, cli, facts):
     yield "Node.Unban", dict(subnet="192.0.2.7/32"), lambda r: r.accepted and cli("listbanned") == []
     yield "Node.DisconnectByAddress", dict(address={"network": 1, "address": bytes([192, 0, 2, 7])}), lambda r: not r.disconnected
     yield "Node.DisconnectById", dict(node_id=77), lambda r: not r.disconnected
+    # The node runs without -signer.
+    yield "Node.ListExternalSigners", {}, lambda r: list(r.signer_names) == []
     yield "Node.GetTotalBytesRecv", {}, lambda r: r.bytes == cli("getnettotals")["totalbytesrecv"]
     yield "Node.GetTotalBytesSent", {}, lambda r: r.bytes == cli("getnettotals")["totalbytessent"]
     yield "Node.GetMempoolSize", {}, lambda r: r.transactions == pool()["size"]
@@ -238,10 +240,6 @@ def checks(proxy, cli, facts):
     yield "Node.ListRpcCommands", {}, lambda r: set(r.methods) >= {line.split()[0] for line in cli("help").splitlines() if line and not line.startswith("=")}
     yield "Node.GetUnspentOutput", dict(outpoint={"txid": wire(facts.block(6)["tx"][0]), "vout": 0}), lambda r: unspent_agrees(cli, facts, r.coin)
     yield "Node.BroadcastTransaction", dict(tx=tx, max_tx_fee_sat=10_000_000), lambda r: r.outcome == 0 and facts.txid in cli("getrawmempool")
-
-    yield "WalletLoader.GetWalletDir", {}, None
-    yield "WalletLoader.ListWalletDir", {}, None
-    yield "WalletLoader.IsEncrypted", dict(name="none such"), None
 
 
 def coins_agree(cli, facts, coins):

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""The tables of docs/real-nodes.md from what real_nodes.py saw:
+"""The tables of docs/real-nodes.md from what real_nodes.py and object_methods.py saw:
 
     python tests/real/table.py NAME=FILE.json [NAME=FILE.json ...]
+
+Files of the same name are put together.
 """
 
 import json
@@ -22,8 +24,12 @@ def main():
     seen = {}
     for word in sys.argv[1:]:
         profile, path = word.split("=")
+        of = seen.setdefault(profile, {"rows": {}, "deadly": {}})
         with open(path, encoding="utf-8") as file:
-            seen[profile] = json.load(file)
+            found = json.load(file)
+        asked = {name: row for name, row in found["rows"].items() if row != "not asked"}
+        of["rows"] = found["rows"] | of["rows"] | asked
+        of["deadly"] |= found["deadly"]
     names = sorted({n for s in seen.values() for n in s["rows"]}, key=lambda n: (ORDER.index(n.split(".")[0]), n))
     asked = [n for n in names if any(s["rows"].get(n, "not asked") != "not asked" for s in seen.values()) or n in REFUSED]
     print("| method | " + " | ".join(seen) + " |")
