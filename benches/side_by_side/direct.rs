@@ -1,6 +1,7 @@
 //! A plain Cap'n Proto client of the node, with nothing but what a call needs.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use bitcoin_grpc_contract::wire::init_capnp::init;
 use bitcoin_grpc_contract::wire::proxy_capnp::{thread, thread_map};
@@ -31,7 +32,21 @@ pub(crate) struct DirectNode {
 
 struct ThreadMap;
 
-impl thread_map::Server for ThreadMap {}
+impl thread_map::Server for ThreadMap {
+    async fn make_thread(
+        self: Rc<Self>,
+        _: thread_map::MakeThreadParams,
+        mut results: thread_map::MakeThreadResults,
+    ) -> Result<(), capnp::Error> {
+        // The node calls back on it. Here everything runs on one thread.
+        results.get().set_result(capnp_rpc::new_client(Thread));
+        Ok(())
+    }
+}
+
+struct Thread;
+
+impl thread::Server for Thread {}
 
 impl DirectNode {
     /// Connects, and gets the object that has a method. It must be called inside a `LocalSet`.
@@ -63,6 +78,16 @@ impl DirectNode {
         let object = root(&init, profile, method, &threads[0]).await?;
         let idle = RefCell::new((0..THREADS).collect());
         Ok(Self { profile, object, free: Semaphore::new(THREADS), idle, threads })
+    }
+
+    /// The object that has the method.
+    pub(crate) fn object(&self) -> &Client {
+        &self.object
+    }
+
+    /// A server thread.
+    pub(crate) fn thread(&self) -> &thread::Client {
+        &self.threads[0]
     }
 
     /// Makes a call once a server thread is free.

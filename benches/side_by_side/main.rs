@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! scripts/bench [--smoke] [--node PATH] [--method NAME] [--seconds N] [--rounds N] [--soak N]
+//! scripts/bench-streams [--smoke] [--rounds N]
 //! ```
 //!
 //! `--node` names the socket of a real node on regtest; without it the embedded node answers.
@@ -20,6 +21,7 @@ mod parties;
 mod party;
 mod plan;
 mod report;
+mod streams;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,10 @@ fn main() -> ExitCode {
         ["party", "naive", address, socket, profile, method] => {
             naive::serve(address, socket, profile, method)
         }
+        ["party", "publisher", socket] => streams::publisher(socket),
+        ["party", "listener", socket] => streams::listener(socket),
+        ["party", "crowd", address, count, stalled, ..] => streams::crowd(address, count, stalled),
+        ["streams", rest @ ..] => streams::run(rest),
         ["load", "direct", socket, profile, rest @ ..] => load::direct(socket, profile, rest),
         ["load", "grpc", address, rest @ ..] => load::grpc(address, rest),
         words => plan::Plan::parse(words).and_then(|plan| report::run(&plan)),

@@ -60,8 +60,23 @@ pub(crate) fn cpu_time(pid: u32) -> Outcome<Duration> {
 
 /// Resident memory of a process in MiB. Linux only.
 pub(crate) fn resident_mib(pid: u32) -> Outcome<f64> {
+    memory(pid, "VmRSS:")
+}
+
+/// The most it was since [`reset_peak`].
+pub(crate) fn peak_mib(pid: u32) -> Outcome<f64> {
+    memory(pid, "VmHWM:")
+}
+
+/// Forgets the height that the memory of a process once had.
+pub(crate) fn reset_peak(pid: u32) -> Outcome {
+    // `proc(5)`: 5 resets the peak.
+    Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
+fn memory(pid: u32, figure: &str) -> Outcome<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(figure)).ok_or("no such figure")?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib / 1024.0)
 }

@@ -119,6 +119,14 @@ fn proxy(socket: &str) -> Outcome<Party> {
     Party::start(command.args(["--listen", &address]), address.clone())
 }
 
+/// The proxy before a node that it streams from, once it answers.
+pub(crate) fn streaming_proxy(socket: &str) -> Outcome<Party> {
+    wait_for(|| std::os::unix::net::UnixStream::connect(socket).is_ok())?;
+    let proxy = proxy(socket)?;
+    wait_for(|| answers(&proxy, "Chain.GetHeight"))?;
+    Ok(proxy)
+}
+
 /// What the proxy finds behind a socket.
 fn profile_of(socket: &str) -> Outcome<&'static Profile> {
     let mut check = Command::new(env!("CARGO_BIN_EXE_bitcoin-grpc"));

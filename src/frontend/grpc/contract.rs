@@ -11,6 +11,7 @@ use tonic::Status;
 use tonic::codegen::{BoxFuture, Service};
 
 use super::events::{Events, invalid};
+use super::frames;
 use super::limits::{MAX_REPLY, MAX_REQUEST};
 use super::services as server;
 use super::status::status;
@@ -64,7 +65,7 @@ impl Frontend {
             Err(error) => Err(error),
         };
         let events = events.map_err(|error| status(&error, method))?;
-        Ok(tonic::Response::new(Events::new(events, method)))
+        Ok(frames::answer(Events::new(events, method)))
     }
 
     async fn bidirectional<M: Dialogue>(
@@ -80,7 +81,7 @@ impl Frontend {
             Err(error) => Err(error),
         };
         let events = events.map_err(|error| status(&error, method))?;
-        Ok(tonic::Response::new(Events::with_answers(events, method, messages)))
+        Ok(frames::answer(Events::with_answers(events, method, messages)))
     }
 
     /// Opens a conversation with the first thing that its client says.

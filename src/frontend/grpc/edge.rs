@@ -13,6 +13,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::contract::HttpAnswer;
+use super::frames;
 use super::status::RequestFault;
 
 /// Content types that begin so are gRPC; a subtype such as `+proto` may follow.
@@ -71,7 +72,7 @@ impl Future for Completed {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.answer.as_mut().poll(cx))?;
         let path = self.path.as_ref().map_or("", PathAndQuery::path);
-        Poll::Ready(Ok(complete(response, path)))
+        Poll::Ready(Ok(complete(frames::arrived(response), path)))
     }
 }
 

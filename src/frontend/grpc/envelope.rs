@@ -36,16 +36,28 @@ impl From<StreamMessage> for Envelope {
     }
 }
 
+impl Envelope {
+    /// What is written last, the same in every stream.
+    pub(super) const fn event(&self) -> &Bytes {
+        &self.event
+    }
+
+    /// Writes what is before the event.
+    pub(super) fn write_head(&self, buf: &mut impl BufMut) {
+        uint64::encode(SEQUENCE, &self.sequence, buf);
+        if let Some(time) = &self.time {
+            message::encode(TIME, time, buf);
+        }
+    }
+}
+
 fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::from(time)
 }
 
 impl prost::Message for Envelope {
     fn encode_raw(&self, buf: &mut impl BufMut) {
-        uint64::encode(SEQUENCE, &self.sequence, buf);
-        if let Some(time) = &self.time {
-            message::encode(TIME, time, buf);
-        }
+        self.write_head(buf);
         buf.put_slice(&self.event);
     }
 

@@ -1,4 +1,4 @@
-//! Streams as tonic takes them: events go out, and in a conversation answers come in.
+//! Streams as a frontend takes them: events go out, and in a conversation answers come in.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,6 +36,12 @@ struct Talk {
 impl Events {
     pub(super) fn new(events: EventStream, method: Method) -> Self {
         Self { events: Some(events), method, talk: None, last_sequence: 0 }
+    }
+
+    /// No messages at all.
+    pub(super) const fn none() -> Self {
+        let method = Method::ChainHandleNotifications;
+        Self { events: None, method, talk: None, last_sequence: 0 }
     }
 
     /// The same with answers.

@@ -7,6 +7,7 @@ pub mod contract;
 mod edge;
 pub mod envelope;
 pub mod events;
+mod frames;
 pub mod health;
 pub mod limits;
 pub mod receive;

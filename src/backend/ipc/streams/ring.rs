@@ -7,10 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::entry::Entry;
 use crate::error::CallError;
+
+/// Readers that are woken before others have their turn: each takes some microseconds.
+const AT_ONCE: usize = 32;
 
 /// How much a ring keeps.
 #[derive(Debug, Clone, Copy)]
@@ -128,11 +132,22 @@ impl Ring {
     }
 }
 
-/// Wakes all who wait, without the lock.
+/// Wakes all who wait, without the lock. Where they are many, others have their turn in between:
+/// first of all the answer to the node, which connects no block while it waits for too many.
 fn wake(mut state: MutexGuard<'_, State>) {
-    let waiting = std::mem::take(&mut state.waiting);
+    let waiting = std::mem::take(&mut state.waiting).into_values();
     drop(state);
-    for waker in waiting.into_values() {
+    match Handle::try_current() {
+        Ok(runtime) if waiting.len() > AT_ONCE => drop(runtime.spawn(wake_in_turns(waiting))),
+        _ => waiting.for_each(Waker::wake),
+    }
+}
+
+async fn wake_in_turns(waiting: impl Iterator<Item = Waker>) {
+    for (index, waker) in waiting.enumerate() {
+        if index % AT_ONCE == 0 {
+            tokio::task::yield_now().await;
+        }
         waker.wake();
     }
 }
@@ -311,6 +326,27 @@ mod tests {
         assert_eq!(ring.lock().waiting.len(), 1);
         ring.push(entry("a"));
         assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn many_are_woken_in_turns_and_all_of_them() {
+        let ring = Ring::new(SMALL);
+        let count = Arc::new(Count::default());
+        let woken = || count.0.load(std::sync::atomic::Ordering::Relaxed);
+        let waker = Waker::from(Arc::clone(&count));
+        let mut readers: Vec<_> = (0..3 * AT_ONCE).map(|_| ring.reader()).collect();
+        for reader in &mut readers {
+            assert!(reader.poll_next(&mut Context::from_waker(&waker)).is_pending());
+        }
+        ring.push(entry("a"));
+        assert_eq!(woken(), 0);
+        let mut most = 0;
+        while woken() < readers.len() {
+            let before = woken();
+            tokio::task::yield_now().await;
+            most = most.max(woken() - before);
+        }
+        assert_eq!(most, AT_ONCE);
     }
 
     #[derive(Default)]
