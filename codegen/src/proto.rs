@@ -14,6 +14,9 @@ use crate::schema::{Access, Content, Schema};
 /// Comments are wrapped at this width.
 const WIDTH: usize = 100;
 
+/// Options of every file. Java would otherwise put all of a file's classes inside one.
+const OPTIONS: &str = "\noption java_multiple_files = true;\n";
+
 /// Writes the files of the contract, by file name.
 #[must_use]
 pub fn files(contract: &Contract, schema: &Schema, lock: &Lock) -> BTreeMap<String, String> {
@@ -59,6 +62,7 @@ impl Writer<'_> {
         for import in imports {
             let _ = writeln!(head, "import \"{import}\";");
         }
+        head.push_str(OPTIONS);
         head + &body
     }
 
