@@ -191,7 +191,10 @@ def elsewhere(options, node, seen):
     """The same work on the same cores, with another node: what the machine does to the node by itself."""
     other = Elsewhere(options)
     crowd = Crowd(options, options.subscribers, address=other.addr)
-    blocks_of(Both(node, other, crowd), [], seen)
+    both = Both(node, other, crowd)
+    blocks_of(both, [], seen)
+    both.calm()
+    both.wanted.put(None)
     crowd.end()
     other.end()
 
