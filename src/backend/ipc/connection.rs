@@ -1,6 +1,7 @@
 //! One connection: the stream, the RPC system on it, and the exchange of thread maps.
 
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,15 +12,16 @@ use capnp::message::ReaderOptions;
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::{Disconnector, RpcSystem, new_client, twoparty};
 use futures_util::io::BufReader;
+use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
-use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connector::Connector;
 use super::outbox::Outbox;
 use super::signs::Signs;
+use super::socket;
 use super::threads::Threads;
 
 /// Words (of 8 bytes) that one reply may hold: 256 MiB. A larger one ends the connection, so every
@@ -41,7 +43,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 pub(super) enum OpenError {
     /// The stream could not be opened.
     #[error("cannot connect to {0}: {1}")]
-    Stream(String, std::io::Error),
+    Stream(String, io::Error),
     /// The other side does not speak as a node does.
     #[error("no node answers on {0}: {1}")]
     Handshake(String, capnp::Error),
@@ -69,7 +71,8 @@ impl Connection {
             .connect()
             .await
             .map_err(|error| OpenError::Stream(connector.to_string(), error))?;
-        let (system, init, outbox) = start(stream);
+        let (system, init, outbox) =
+            start(stream).map_err(|error| OpenError::Stream(connector.to_string(), error))?;
         let disconnector = system.get_disconnector();
         let (gone, lost) = watch::channel(false);
         let system = AbortOnDropHandle::new(spawn_local(async move {
@@ -112,20 +115,20 @@ impl Connection {
     }
 }
 
-fn start(stream: tokio::net::UnixStream) -> (RpcSystem<Side>, init::Client, Outbox) {
-    let (read, write) = stream.into_split();
+fn start(stream: UnixStream) -> io::Result<(RpcSystem<Side>, init::Client, Outbox)> {
+    let (read, write) = socket::split(stream)?;
     let (inlet, outbox) = Outbox::open(write);
     let mut options = ReaderOptions::new();
     options.traversal_limit_in_words(Some(REPLY_WORDS)).nesting_limit(REPLY_NESTING);
     let network = twoparty::VatNetwork::new(
-        BufReader::with_capacity(READ_BUFFER, read.compat()),
-        inlet.compat_write(),
+        BufReader::with_capacity(READ_BUFFER, read),
+        inlet,
         Side::Client,
         options,
     );
     let mut system = RpcSystem::new(Box::new(network), None);
     let init = system.bootstrap(Side::Server);
-    (system, init, outbox)
+    Ok((system, init, outbox))
 }
 
 async fn construct(init: &init::Client, signs: &Rc<Signs>) -> capnp::Result<thread_map::Client> {

@@ -2,12 +2,12 @@
 //!
 //! A call's way: [`IpcPool`] puts it in line (`queue.rs`); a free server thread of the node takes it
 //! (`worker.rs`); what is dangerous about it is refused or asked another way (`translate.rs`); it is
-//! written, sent and read (`link.rs`, `wire.rs`). Callers who wait for the same share one wait
-//! (`waits.rs`); objects that callers use are leased to them (`leases.rs`) and destroyed when nobody
-//! uses them any more (`held.rs`), wallets are found by their names (`wallets.rs`). Everything that belongs to a connection lives on
-//! one thread; only the queue is shared. `supervisor.rs` connects (`connector.rs`, `connection.rs`),
-//! finds out what the node speaks (`detect.rs`), waits until it has loaded (`ready.rs`), and begins
-//! anew when it goes away.
+//! written, sent and read (`link.rs`, `wire.rs`; `outbox.rs` and `socket.rs` below them). Callers who
+//! wait for the same share one wait (`waits.rs`); objects that callers use are leased to them
+//! (`leases.rs`) and destroyed when nobody uses them any more (`held.rs`), wallets are found by their
+//! names (`wallets.rs`). Everything that belongs to a connection lives on one thread; only the queue
+//! is shared. `supervisor.rs` connects (`connector.rs`, `connection.rs`), finds out what the node
+//! speaks (`detect.rs`), waits until it has loaded (`ready.rs`), and begins anew when it goes away.
 
 mod config;
 mod connection;
@@ -26,6 +26,7 @@ mod ready;
 mod session;
 mod signs;
 mod size;
+mod socket;
 mod streams;
 mod supervisor;
 mod threads;
