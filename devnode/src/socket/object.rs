@@ -12,10 +12,11 @@ use super::callback::Caller;
 use super::connection::Connection;
 use super::context::Named;
 use super::handler::Handler;
+use super::inspect::{self, Unreadable};
 use super::interrupt::Interrupt;
 use super::template::Template;
 use super::thread::Thread;
-use super::{answer, context, handler, init, legacy, lenient, untyped};
+use super::{answer, handler, init, legacy, untyped};
 use crate::fault::Called;
 
 /// What bytes that end too early make a node say.
@@ -163,23 +164,37 @@ impl Object {
         at: At,
         params: &Params<any_pointer::Owned>,
     ) -> Result<(Request, Option<(Rc<Thread>, Named)>), Fault> {
-        let profile = self.connection.shared.profile;
-        let (request, named) = {
-            let params = params.get().map_err(Fault::Malformed)?;
-            let (request, context) = transfer::read_params(method, at, profile, params)
-                .map_err(|error| self.undecodable(&error))?;
-            (request, context::named(context)?)
-        };
         let place = match at.context {
-            true => Some((self.connection.thread(&named).await?, named)),
+            true => {
+                let named = init::context_of(params)?;
+                Some((self.connection.thread(&named).await?, named))
+            }
             false => None,
         };
-        match lenient::violation(&request) {
-            Some(violation) => {
-                let cause = format!("{} {}", violation.field, violation.description);
-                Err(self.thrown(END_OF_DATA, cause))
-            }
-            None => Ok((request, place)),
+        let params = params.get().map_err(Fault::Malformed)?;
+        let read = inspect::params(method, at.context, self.forms(), params);
+        let rewritten = read.map_err(|fault| self.unreadable(fault))?;
+        let params = match &rewritten {
+            Some(rewritten) => rewritten.params().map_err(Fault::Malformed)?,
+            None => params,
+        };
+        let profile = self.connection.shared.profile;
+        let (request, _) =
+            transfer::read_params(method, at, profile, params).map_err(unwritable)?;
+        Ok((request, place))
+    }
+
+    /// How the node's generation packs values.
+    fn forms(&self) -> inspect::Forms {
+        let with_size = self.connection.shared.node().rules().fee_rate_with_size;
+        inspect::Forms { fee_rate: if with_size { 12 } else { 8 } }
+    }
+
+    fn unreadable(&self, fault: inspect::Fault) -> Fault {
+        match fault {
+            inspect::Fault::Malformed(error) => Fault::Malformed(error),
+            inspect::Fault::Unreadable(Unreadable::Throws(why)) => self.end_of_data(why),
+            inspect::Fault::Unreadable(Unreadable::Crashes(why)) => Fault::Dies(why.to_owned()),
         }
     }
 
@@ -214,17 +229,10 @@ impl Object {
         }
     }
 
-    fn undecodable(&self, error: &GlueError) -> Fault {
-        match error {
-            GlueError::Capnp(error) => Fault::Malformed(error.clone()),
-            other => self.thrown(END_OF_DATA, other.to_string()),
-        }
-    }
-
     /// An exception inside a call: a reply from newer nodes, the end of older ones. `cause` tells a death in our own
     /// words.
     pub(super) fn thrown(&self, what: &str, cause: String) -> Fault {
-        match self.connection.shared.profile.exceptions_kill {
+        match self.connection.rules.exceptions_kill {
             true => Fault::Dies(cause),
             false => Fault::Exception(what.to_owned()),
         }
@@ -247,6 +255,10 @@ fn unknown(interface_id: u64, ordinal: u16) -> capnp::Error {
     capnp::Error::unimplemented(format!("no method {interface_id:#x} @{ordinal}"))
 }
 
+/// What a node reads or writes, and the contract has no form for.
 fn unwritable(error: GlueError) -> Fault {
-    Fault::Malformed(capnp::Error::failed(error.to_string()))
+    match error {
+        GlueError::Capnp(error) => Fault::Malformed(error),
+        other => Fault::Malformed(capnp::Error::failed(other.to_string())),
+    }
 }

@@ -43,6 +43,8 @@ pub(super) enum LostHandlers {
 pub(super) struct Rules {
     /// Two calls on one thread.
     pub(super) busy: Busy,
+    /// Whether an exception inside a call ends the node. Else it is the answer.
+    pub(super) exceptions_kill: bool,
     /// Whether calls without a thread may run on a pool.
     pub(super) pool: bool,
     /// What a call without a thread is told.
@@ -76,6 +78,7 @@ const INVALID_THREAD: &str = "invalid thread handle";
 /// The oldest branches.
 const OLDEST: Rules = Rules {
     busy: Busy::OneWaitsThenDies,
+    exceptions_kill: true,
     pool: false,
     no_thread: INVALID_THREAD,
     bounds: Bounds::Die,
@@ -117,6 +120,7 @@ const CORE_31: Rules = Rules { busy: Busy::Queues, ..FEBRUARY_2026 };
 
 /// The release 32 and the branches of July 2026.
 const NEWEST: Rules = Rules {
+    exceptions_kill: false,
     pool: true,
     no_thread: "no thread specified and no pool configured",
     bounds: Bounds::Throw,

@@ -158,7 +158,7 @@ impl Connection {
         let cause = trouble.cause();
         match trouble {
             Trouble::Null => Fault::Dies(cause),
-            _ if self.shared.profile.exceptions_kill => Fault::Dies(cause),
+            _ if self.rules.exceptions_kill => Fault::Dies(cause),
             Trouble::Gone => Fault::Malformed(capnp::Error::disconnected(cause)),
             Trouble::Raised(error) => Fault::Exception(error.to_string()),
         }

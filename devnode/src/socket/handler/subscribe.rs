@@ -142,7 +142,7 @@ impl Connection {
     fn offer_command(&self, offer: Offer, callback: Callback) -> Result<Rc<Registration>, Fault> {
         if self.shared.node().rpc_server_runs() {
             let what = "the RPC server runs already".to_owned();
-            return Err(match self.shared.profile.exceptions_kill {
+            return Err(match self.rules.exceptions_kill {
                 true => Fault::Dies(what),
                 false => Fault::Exception(what),
             });
