@@ -5,8 +5,8 @@
 
 use crate::feerate::FeeRate;
 
-/// A generation of Bitcoin Core, named after the branch its interfaces come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// A generation of Bitcoin Core, named after the branch its interfaces come from. Older ones are less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Generation {
     /// The multiprocess branch of July 2024 (27.99).
     Pr10102July2024,

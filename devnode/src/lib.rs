@@ -25,18 +25,16 @@
 //!   leaves uninitialised is none.
 //! - Memory of the mempool is a guess. Help texts of commands are short and our own, commands that wait (`waitfor...`)
 //!   and those of wallets do not exist, and only commands that exist are listed.
-//! - Values on the wire that are too long are refused like those that are too short, and missing ones like empty ones;
-//!   a real node ignores what follows a value and takes a missing one for zeros. The fields of [`socket`]'s table of
-//!   lenient bounds are read as a node reads them.
+//! - A transaction without inputs and outputs counts as one that cannot be read; a real node reads it.
 //! - A client that makes a real node die ([`socket::Deaths`]) loses its connection; the devnode lives on for the others.
 //! - A command that makes many blocks makes them at once, however many notifications wait; a real node stops in between.
 //!   While a client is told the mempool, or decides on a setting, nothing else is locked that could be.
 //! - Peers and JSON-RPC each have one thread, and of notifications beyond the capacity of [`events`] the oldest are lost.
-//!   Warnings change only when a script says so; blocks with unknown version bits are none of the reasons.
+//!   Of the reasons for warnings there are two: blocks with unknown version bits, and scripts that say so.
 //! - There is no JSON-RPC port: commands that a client serves (with `-server=0`) are run by `Node.executeRpc` and by
 //!   [`socket::Shared::json_rpc`]. Help of all commands at once, and `Rpc.executeRpc`, leave them out.
-//! - Half of the `Mining` of July 2024 is stubs there and missing here. Coins that a client sends along with
-//!   `findCoins` are not read.
+//! - Half of the `Mining` of July 2024 is stubs there and missing here, and its peers' own addresses have no time and
+//!   services before them. There is nothing that traces.
 //! - Whether the initial download is over is looked at when a block comes or the clock is set, not when asked.
 //!
 //! All of that is synchronous and single-threaded. [`socket`] serves it as a node serves its IPC interface, and [`host`]

@@ -4,18 +4,16 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bitcoin_grpc_devnode::socket::bind_private;
 use rustix::net::{RecvFlags, recv};
 use tokio::io::{Interest, Ready};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::call::Caller;
-
-/// Only its owner may open a socket of ours, as with the node's.
-const SOCKET_MODE: u32 = 0o600;
 
 /// A place to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +65,8 @@ impl Listener {
             Address::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             Address::Unix(path) => {
                 remove_abandoned(path);
-                let listener = UnixListener::bind(path)?;
-                let file = SocketFile(path.clone());
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
-                Ok(Self::Unix(listener, file))
+                let listener = bind_private(path)?;
+                Ok(Self::Unix(listener, SocketFile(path.clone())))
             }
         }
     }

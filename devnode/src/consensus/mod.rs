@@ -14,7 +14,7 @@ pub use block::{BlockChecks, check_block, check_contextual, connect_block};
 pub use header::{check_header, check_work};
 pub use locks::{is_final, sequence_locks_pass};
 pub use transaction::{check_inputs, check_transaction};
-pub use version::block_version;
+pub use version::{block_version, period_end, unknown_rules};
 
 /// Blocks between two halvings of the subsidy on regtest.
 pub const HALVING_INTERVAL: u32 = 150;

@@ -1,6 +1,7 @@
 //! What came in, counted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Called;
 
@@ -13,4 +14,10 @@ pub(super) struct Counts {
     pub(super) connections: u64,
     /// Server threads that clients made, those of pools included.
     pub(super) threads: u64,
+    /// Notifications that are not yet told to everyone.
+    pub(super) pending: u64,
+    /// Blocks that had to wait for slow listeners.
+    pub(super) held_blocks: u64,
+    /// How long they waited, in all; of one that still waits, nothing yet.
+    pub(super) stalled: Duration,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bitcoin_grpc_contract::Profile;
 use tokio::sync::Notify;
@@ -114,6 +115,24 @@ impl Faults {
         self.state().counts.threads
     }
 
+    /// Notifications that are not yet told to everyone, the one being told included.
+    #[must_use]
+    pub fn pending_notifications(&self) -> u64 {
+        self.state().counts.pending
+    }
+
+    /// Blocks that had to wait because listeners were slow, those that still wait included.
+    #[must_use]
+    pub fn held_blocks(&self) -> u64 {
+        self.state().counts.held_blocks
+    }
+
+    /// How long they waited, in all; of one that still waits, nothing yet.
+    #[must_use]
+    pub fn stalled(&self) -> Duration {
+        self.state().counts.stalled
+    }
+
     /// Calls that would have ended a real node.
     #[must_use]
     pub fn deaths(&self) -> &Deaths {
@@ -142,6 +161,18 @@ impl Faults {
 
     pub(crate) fn count_threads(&self, more: usize) {
         self.state().counts.threads += more as u64;
+    }
+
+    pub(crate) fn note_pending(&self, pending: u64) {
+        self.state().counts.pending = pending;
+    }
+
+    pub(crate) fn count_held_block(&self) {
+        self.state().counts.held_blocks += 1;
+    }
+
+    pub(crate) fn count_stall(&self, time: Duration) {
+        self.state().counts.stalled += time;
     }
 
     pub(crate) fn count_call(&self, called: Called) {

@@ -69,6 +69,8 @@ pub(crate) struct TemplateContext<'a> {
     pub(crate) rules: &'a Rules,
     /// Seconds since 1970.
     pub(crate) now: i64,
+    /// The version of new blocks, if it is not the one that the rules ask for.
+    pub(crate) block_version: Option<i32>,
 }
 
 impl BlockTemplate {
@@ -147,7 +149,9 @@ impl TemplateContext<'_> {
         let parent = self.index.entry(tip);
         let earliest = i64::from(parent.median_time) + 1;
         Header {
-            version: Version::from_consensus(block_version(self.index, tip)),
+            version: Version::from_consensus(
+                self.block_version.unwrap_or_else(|| block_version(self.index, tip)),
+            ),
             prev_blockhash: parent.hash,
             merkle_root: TxMerkleNode::all_zeros(),
             time: u32::try_from(self.now.max(earliest)).unwrap_or(u32::MAX),

@@ -29,6 +29,8 @@ impl Node {
                 break;
             }
             let tip = self.index.tip();
+            self.note_progress();
+            self.look_for_unknown_rules();
             if self.index.common_ancestor(start, tip) != Some(tip) {
                 self.tell_tip();
             }
@@ -36,7 +38,6 @@ impl Node {
                 break;
             }
         }
-        self.note_progress();
         verdicts
     }
 

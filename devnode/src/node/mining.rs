@@ -19,6 +19,7 @@ impl Node {
             pool: &self.pool,
             rules: &self.rules,
             now: self.now(),
+            block_version: self.settings.number("blockversion"),
         }
     }
 

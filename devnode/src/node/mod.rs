@@ -28,7 +28,7 @@ pub use options::NodeOptions;
 pub use submit::BlockVerdict;
 pub use transactions::Broadcast;
 
-use crate::blocks::BlockIndex;
+use crate::blocks::{BlockId, BlockIndex};
 use crate::clock::Clock;
 use crate::coins::{BlockChange, UtxoSet};
 use crate::estimate::FeeHistory;
@@ -71,6 +71,8 @@ pub struct Node {
     pruned: bool,
     /// Whether the tip ever was recent; from then on the node is no longer in its initial download.
     caught_up: bool,
+    /// The end of the last period of signalling that was looked at for unknown rules.
+    period_looked_at: Option<BlockId>,
     peers: Peers,
     warnings: String,
     /// Set once and for good by whoever stops the node.
@@ -104,6 +106,7 @@ impl Node {
             events: EventLog::default(),
             pruned: false,
             caught_up: false,
+            period_looked_at: None,
             peers: Peers::default(),
             warnings: PRE_RELEASE_WARNING.to_owned(),
             shutdown_requested: false,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Node, NodeOptions};
+use crate::consensus::{period_end, unknown_rules};
 use crate::events::Event;
 use crate::peers::{Ban, DEFAULT_BAN_SECONDS, Peers, Subnet};
 
@@ -45,11 +46,12 @@ const LOG_CATEGORIES: [&str; 31] = [
     "privatebroadcast",
 ];
 
-/// Memory that an empty mempool is said to use, in bytes, as recorded.
-const EMPTY_MEMPOOL_BYTES: u64 = 96;
+/// What is said of rules that blocks brought in and that are not known here.
+const UNKNOWN_RULES: &str = "Unknown new rules activated";
 
-/// Memory that a waiting transaction is said to use beyond its own size, in bytes; about what was recorded.
-const ENTRY_BYTES: u64 = 930;
+/// Memory that an empty mempool is said to use, in bytes, and what a waiting transaction adds beyond its own size: before
+/// mempools went by clusters, and since. About what was recorded.
+const MEMPOOL_BYTES: [(u64, u64); 2] = [(96, 881), (64, 937)];
 
 /// Memory that the mempool may use, in bytes, without `-maxmempool`.
 const DEFAULT_MAX_MEMPOOL_BYTES: u64 = 300_000_000;
@@ -61,6 +63,20 @@ impl Node {
     /// What the operator should know, in one text; empty if there is nothing.
     pub fn warnings(&self) -> &str {
         &self.warnings
+    }
+
+    /// Warns of rules that most blocks signalled for and that are not known here, once for each. It is not taken back.
+    pub(super) fn look_for_unknown_rules(&mut self) {
+        let Some(end) = period_end(&self.index, self.index.tip()) else { return };
+        if self.is_initial_block_download() || self.period_looked_at == Some(end) {
+            return;
+        }
+        self.period_looked_at = Some(end);
+        let unknown = unknown_rules(&self.index, end);
+        if let Some(bit) = unknown.first().filter(|_| !self.warnings.contains(UNKNOWN_RULES)) {
+            let warnings = format!("{UNKNOWN_RULES} (versionbit {bit})<hr />{}", self.warnings);
+            self.set_warnings(warnings);
+        }
     }
 
     /// Changes the warnings.
@@ -130,6 +146,8 @@ impl Node {
             limits: options.limits,
             settings: options.settings.clone(),
             peers: Peers::default(),
+            warnings: PRE_RELEASE_WARNING.to_owned(),
+            period_looked_at: None,
             shutdown_requested: false,
             started: Instant::now(),
             ..self
@@ -143,9 +161,9 @@ impl Node {
 
     /// Memory that the mempool would use in a node, guessed, in bytes.
     pub fn mempool_usage(&self) -> u64 {
-        let entries = self.pool.entries();
-        let sizes = entries.map(|entry| ENTRY_BYTES + entry.tx.total_size() as u64);
-        EMPTY_MEMPOOL_BYTES + sizes.sum::<u64>()
+        let (empty, entry) = MEMPOOL_BYTES[usize::from(self.rules.cluster_mempool)];
+        let sizes = self.pool.entries().map(|of| entry + of.tx.total_size() as u64);
+        empty + sizes.sum::<u64>()
     }
 
     /// Memory that the mempool may use, in bytes (`-maxmempool`). It is only told.

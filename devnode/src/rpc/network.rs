@@ -34,7 +34,11 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "getpeerinfo",
         params: &[],
         about: "What is known of every peer.",
-        run: |node, _| result(node.peers().list().iter().map(peer_json).collect::<Vec<_>>()),
+        run: |node, _| {
+            let shows_start = node.generation() <= Generation::Pr29409May2025;
+            let peers = node.peers().list().iter();
+            result(peers.map(|peer| peer_json(peer, shows_start)).collect::<Vec<_>>())
+        },
     },
     Command {
         name: "getconnectioncount",

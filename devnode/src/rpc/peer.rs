@@ -57,6 +57,9 @@ pub(super) struct PeerJson<'a> {
     inbound: bool,
     bip152_hb_to: bool,
     bip152_hb_from: bool,
+    /// Only older generations show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    startingheight: Option<i32>,
     presynced_headers: i32,
     synced_headers: i32,
     synced_blocks: i32,
@@ -73,7 +76,8 @@ pub(super) struct PeerJson<'a> {
     session_id: &'a str,
 }
 
-pub(super) fn peer_json(peer: &Peer) -> PeerJson<'_> {
+/// A peer; `shows_start` tells whether the height that it began with is among what is shown.
+pub(super) fn peer_json(peer: &Peer, shows_start: bool) -> PeerJson<'_> {
     let waited = |microseconds: i64| (microseconds > 0).then(|| seconds(microseconds));
     PeerJson {
         id: peer.id,
@@ -100,6 +104,7 @@ pub(super) fn peer_json(peer: &Peer) -> PeerJson<'_> {
         inbound: peer.inbound(),
         bip152_hb_to: false,
         bip152_hb_from: false,
+        startingheight: shows_start.then_some(peer.starting_height),
         presynced_headers: -1,
         synced_headers: peer.synced_headers,
         synced_blocks: peer.synced_blocks,

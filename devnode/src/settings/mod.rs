@@ -96,6 +96,11 @@ impl Settings {
         Json::null()
     }
 
+    /// A number in force, as a command line writes it; nothing if it is not set, or not one.
+    pub fn number(&self, name: &str) -> Option<i32> {
+        self.get(name).as_str().trim_matches('"').parse().ok()
+    }
+
     /// All values that were given, arrays taken apart. A negation hides what comes later in rank, except that values
     /// of the configuration file come back if the negation was followed by a value.
     pub fn list(&self, name: &str) -> Vec<Json> {

@@ -195,7 +195,8 @@ impl Object {
         let callback = Rc::new(Callback::new(Rc::clone(&self.connection), client));
         let shared = &self.connection.shared;
         let before = shared.later.borrow_mut().remove(&name);
-        if let Some(before) = before {
+        // A real node that died of it would not know it any more.
+        if let Some(before) = before.filter(|before| !before.callback.connection.is_dead()) {
             let told = before.callback.tell_at(caller, RUN_LATER, RUN_LATER_DESTROY).await;
             told.map_err(|trouble| self.connection.callback_failed(&trouble))?;
         }

@@ -29,6 +29,6 @@ mod untyped;
 
 pub use death::Deaths;
 pub use handler::{Message, RpcCall, Signal};
-pub use listener::{ServeError, Server};
+pub use listener::{ServeError, Server, bind_private};
 pub use rules::Busy;
 pub use shared::Shared;

@@ -3,7 +3,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use bitcoin_grpc_contract::{At, GlueError, Inner, Method, Reply, Request, Service, transfer};
+use bitcoin_grpc_contract::wire::node_capnp::node;
+use bitcoin_grpc_contract::{
+    At, GlueError, Inner, Method, Profile, Reply, Request, Service, transfer, v1,
+};
 use capnp::any_pointer;
 use capnp::capability::{Params, Results};
 
@@ -135,9 +138,7 @@ impl Object {
             if let Request::NodeExecuteRpc(q) = &request
                 && let Some(reply) = self.connection.shared.execute_rpc(q, &serving.caller).await
             {
-                let reply = Reply::NodeExecuteRpc(reply);
-                return transfer::write_results(&reply, at, profile, results.get())
-                    .map_err(unwritable);
+                return write(&Reply::NodeExecuteRpc(reply), at, profile, results.get());
             }
         }
         let mut answered = answer::answer(self, request).await?;
@@ -146,9 +147,7 @@ impl Object {
             answered = answer::after_signals(method, answered, told)?;
         }
         match answered {
-            Answered::Reply(reply) => {
-                transfer::write_results(&reply, at, profile, results.get()).map_err(unwritable)
-            }
+            Answered::Reply(reply) => write(&reply, at, profile, results.get()),
             Answered::Template(template) => {
                 let template = client(Kind::Template(Box::new(template)), &self.connection);
                 init::return_template(method, template.hook, results.get());
@@ -253,6 +252,22 @@ impl Object {
 
 fn unknown(interface_id: u64, ordinal: u16) -> capnp::Error {
     capnp::Error::unimplemented(format!("no method {interface_id:#x} @{ordinal}"))
+}
+
+/// Writes results. A command that failed has no result at all, where the contract has an empty one.
+fn write(
+    reply: &Reply,
+    at: At,
+    profile: &Profile,
+    out: any_pointer::Builder<'_>,
+) -> Result<(), Fault> {
+    match reply {
+        Reply::NodeExecuteRpc(v1::NodeExecuteRpcResponse { rpc_error: Some(error), .. }) => {
+            out.init_as::<node::execute_rpc_results::Builder<'_>>().set_rpc_error(error.as_str());
+            Ok(())
+        }
+        reply => transfer::write_results(reply, at, profile, out).map_err(unwritable),
+    }
 }
 
 /// What a node reads or writes, and the contract has no form for.

@@ -6,15 +6,29 @@ use serde_json::{Value, json};
 
 use crate::harness::{golden, lines};
 
+/// What a field that is deliberately otherwise must be: ours and the recorded.
+type Fits = fn(&Value, &Value) -> bool;
+
 /// Fields that are deliberately otherwise, by command: what a real node's memory, relay and miner keep count of.
-const LEFT_OUT: [(&str, &str); 6] = [
-    ("getblocktemplate", "longpollid"),
-    ("getmempoolinfo", "usage"),
-    ("getmininginfo", "currentblocktx"),
-    ("getmininginfo", "currentblockweight"),
-    ("getnetworkinfo", "inv_buckets"),
-    ("getnetworkinfo", "tx_send_rate"),
+const EXCUSED: [(&str, &str, Fits); 6] = [
+    ("getblocktemplate", "longpollid", |ours, recorded| {
+        // The tip, and a number that counts the changes of the mempool.
+        let tip = |id: &Value| id.as_str().unwrap()[..64].to_owned();
+        tip(ours) == tip(recorded)
+    }),
+    ("getmempoolinfo", "usage", |ours, recorded| {
+        let (ours, recorded) = (ours.as_u64().unwrap(), recorded.as_u64().unwrap());
+        ours.abs_diff(recorded) * 10 < recorded
+    }),
+    ("getmininginfo", "currentblocktx", is_missing),
+    ("getmininginfo", "currentblockweight", is_missing),
+    ("getnetworkinfo", "inv_buckets", is_missing),
+    ("getnetworkinfo", "tx_send_rate", is_missing),
 ];
+
+fn is_missing(ours: &Value, recorded: &Value) -> bool {
+    ours.is_null() && !recorded.is_null()
+}
 
 /// The error of a wrong number of arguments is the help text, which is the devnode's own.
 const MISUSED: i64 = -1;
@@ -29,46 +43,58 @@ fn node(label: &str, chain: &str) -> Node {
     node
 }
 
-/// A reply without what is left out.
-fn stripped(command: &str, reply: &str) -> Value {
-    let mut reply: Value = serde_json::from_str(reply).unwrap();
-    for (_, field) in LEFT_OUT.iter().filter(|(of, _)| *of == command) {
-        if let Some(result) = reply["result"].as_object_mut() {
-            result.remove(*field);
+/// Puts the recorded values into the fields of our reply that may differ as they do.
+fn excuse(command: &str, ours: &mut Value, recorded: &Value) {
+    for (_, field, fits) in EXCUSED.iter().filter(|(of, _, _)| *of == command) {
+        let (theirs, ours) = (&recorded["result"][*field], &mut ours["result"]);
+        if !theirs.is_null() && fits(&ours[*field], theirs) {
+            ours[*field] = theirs.clone();
         }
     }
-    let message = reply["error"]["message"].as_str().unwrap_or_default();
-    if reply["error"]["code"] == MISUSED && message.starts_with(&format!("{command} ")) {
-        reply["error"]["message"] = json!("help");
+    let help = |reply: &Value| {
+        let message = reply["error"]["message"].as_str().unwrap_or_default().to_owned();
+        let is_help =
+            reply["error"]["code"] == MISUSED && message.starts_with(&format!("{command} "));
+        is_help.then(|| message.lines().next().unwrap().to_owned())
+    };
+    if help(ours).is_some() && help(ours) == help(recorded) {
+        ours["error"]["message"] = recorded["error"]["message"].clone();
     }
-    reply
 }
 
-fn check(label: &str, chain: &str) {
+/// So many replies agree to the letter, so many in all but what is excused.
+fn check(label: &str, chain: &str, (to_the_letter, excused): (usize, usize)) {
     let mut node = node(label, chain);
     let mut wrong = Vec::new();
-    let mut exact = 0;
+    let mut counts = (0, 0);
     for record in lines(&format!("{label}/rpc.jsonl")) {
         let (command, params) = (record["command"].as_str().unwrap(), &record["params"]);
         let request = json!({ "method": command, "params": params, "id": 1 });
         let ours = rpc::answer(&mut node, &request.to_string());
         let recorded = record["reply"].as_str().unwrap();
         if ours == recorded {
-            exact += 1;
-        } else if stripped(command, &ours) != stripped(command, recorded) {
+            counts.0 += 1;
+            continue;
+        }
+        let (mut parsed, recorded): (Value, Value) =
+            (serde_json::from_str(&ours).unwrap(), serde_json::from_str(recorded).unwrap());
+        excuse(command, &mut parsed, &recorded);
+        if parsed == recorded {
+            counts.1 += 1;
+        } else {
             wrong.push(format!("{command} {params}\n  ours     {ours}\n  recorded {recorded}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(exact >= 190, "only {exact} agree to the letter");
+    assert_eq!(counts, (to_the_letter, excused));
 }
 
 #[test]
 fn commands_of_february_2026() {
-    check("pr10102-2026-02", "pr29409-2025-05");
+    check("pr10102-2026-02", "pr29409-2025-05", (196, 6));
 }
 
 #[test]
 fn commands_of_august_2026() {
-    check("core-32", "core-32");
+    check("core-32", "core-32", (195, 7));
 }

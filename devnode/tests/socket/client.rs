@@ -49,6 +49,14 @@ impl World {
     }
 }
 
+impl World {
+    /// The bootstrap interface of a new connection that nothing was said on.
+    pub(crate) async fn bare_init(&self) -> Object {
+        let (init, _) = self.connect().await;
+        Object::new(capnp::capability::FromClientHook::into_client_hook(init))
+    }
+}
+
 /// Lets the node do what it is about to do. It runs on the thread of the test, so turns are enough.
 pub(crate) async fn settle() {
     for _ in 0..200 {

@@ -183,6 +183,9 @@ fn a_slow_listener_holds_up_all_others_and_then_the_chain() {
         assert_eq!(slow.take_names(), ["makeThread", "blockConnected"]);
         assert!(quick.take_names().is_empty());
         assert_eq!(world.shared.pending_notifications(), 12);
+        // What a program on another thread reads.
+        let counters = world.shared.faults.clone();
+        assert_eq!((counters.pending_notifications(), counters.held_blocks()), (12, 0));
 
         // A block would be one too many; and this is what waits for all that was told.
         let shared = Rc::clone(&world.shared);
@@ -192,6 +195,7 @@ fn a_slow_listener_holds_up_all_others_and_then_the_chain() {
         let answers = async {
             for _ in 0..12 {
                 assert!(!block.is_finished());
+                assert_eq!(counters.held_blocks(), 1);
                 go_on.notify_one();
                 settle().await;
             }
@@ -201,7 +205,8 @@ fn a_slow_listener_holds_up_all_others_and_then_the_chain() {
         block.await.expect("goes on");
         assert_eq!(quick.take_names().len(), 13);
         assert_eq!(world.shared.pending_notifications(), 0);
-        assert!(world.shared.stalled() > Duration::ZERO);
+        assert_eq!((counters.pending_notifications(), counters.held_blocks()), (0, 1));
+        assert!(counters.stalled() > Duration::ZERO);
     });
 }
 

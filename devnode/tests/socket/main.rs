@@ -9,11 +9,11 @@
 
 mod basics;
 mod client;
+mod deadly;
 mod events;
 mod facts;
 mod handlers;
 mod life;
 mod recorded;
-mod replay;
 mod templates;
 mod threads;

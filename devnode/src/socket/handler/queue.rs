@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::Topic;
 use crate::events::{EVENT_CAPACITY, Event};
+use crate::fault::Faults;
 use crate::socket::callback::{Callback, Caller, NodeThread};
 use crate::socket::shared::Shared;
 
@@ -31,23 +32,23 @@ pub(in crate::socket) struct ValidationQueue {
     more: Notify,
     /// Whether the task that tells is there.
     works: Cell<bool>,
-    stalled: Cell<Duration>,
+    /// Where others, on other threads, read how much waits.
+    counters: Faults,
 }
 
-impl Default for ValidationQueue {
-    fn default() -> Self {
+impl ValidationQueue {
+    pub(in crate::socket) fn new(counters: Faults) -> Self {
+        counters.note_pending(0);
         Self {
             waiting: RefCell::default(),
             pushed: Cell::new(0),
             told: watch::Sender::new(0),
             more: Notify::new(),
             works: Cell::new(false),
-            stalled: Cell::new(Duration::ZERO),
+            counters,
         }
     }
-}
 
-impl ValidationQueue {
     /// Adds what happened. The oldest is lost when there is too much.
     fn push(&self, event: Event) {
         let mut waiting = self.waiting.borrow_mut();
@@ -57,11 +58,13 @@ impl ValidationQueue {
         }
         waiting.push_back(event);
         self.pushed.set(self.pushed.get() + 1);
+        self.counters.note_pending(self.pending());
         self.more.notify_one();
     }
 
     fn done(&self) {
         self.told.send_modify(|told| *told += 1);
+        self.counters.note_pending(self.pending());
     }
 
     fn pending(&self) -> u64 {
@@ -86,7 +89,7 @@ impl Shared {
     /// How long the chain stood still, in all, because listeners were slow.
     #[must_use]
     pub fn stalled(&self) -> Duration {
-        self.queue.stalled.get()
+        self.faults.stalled()
     }
 
     /// Waits while too many notifications wait. Whoever connects blocks waits here first, as a node does.
@@ -95,8 +98,9 @@ impl Shared {
             return;
         }
         let start = Instant::now();
+        self.faults.count_held_block();
         self.queue.drained().await;
-        self.queue.stalled.set(self.queue.stalled.get() + start.elapsed());
+        self.faults.count_stall(start.elapsed());
     }
 
     /// Waits until everything that happened up to now has been told.

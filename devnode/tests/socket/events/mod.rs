@@ -42,5 +42,5 @@ fn comparable(call: &Value) -> Value {
 fn assert_same(ours: Option<Value>, recorded: &Value) {
     let ours = ours.unwrap_or_else(|| panic!("not told: {recorded}"));
     let (ours, recorded) = (comparable(&ours), comparable(recorded));
-    assert!(crate::replay::same(&ours, &recorded), "told     {ours}\nrecorded {recorded}");
+    assert!(crate::recorded::same(&ours, &recorded), "told     {ours}\nrecorded {recorded}");
 }

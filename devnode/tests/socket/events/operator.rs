@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use bitcoin_grpc_devnode::clock::Clock;
 use bitcoin_grpc_devnode::peers::{NetAddress, Peer};
 use bitcoin_grpc_devnode::rpc;
 use serde_json::{Value, json};
 
 use super::{assert_same, lines};
 use crate::client::{Object, World, settle, with_world};
-use crate::facts::{Act, FactsClient, node_after_wallets};
+use crate::facts::{Act, FactsClient, node_after_wallets, recorded_node_with};
+
+const FEBRUARY_2026: &str = "pr10102-2026-02";
 
 /// Height up to which all recorded chains are the same.
 const COMMON_HEIGHT: u64 = 132;
@@ -164,10 +167,59 @@ fn july_2024() {
 
 #[test]
 fn february_2026() {
-    assert_eq!(act_out("pr10102-2026-02", "events2.jsonl"), 73);
+    assert_eq!(act_out(FEBRUARY_2026, "events2.jsonl"), 73);
 }
 
 #[test]
 fn february_2026_once_more() {
-    assert_eq!(act_out("pr10102-2026-02", "events-second-recording.jsonl"), 41);
+    assert_eq!(act_out(FEBRUARY_2026, "events-second-recording.jsonl"), 41);
+}
+
+/// Blocks with a version bit that nobody knows, by a period of signalling and one more: the recorded node warned once, and
+/// kept the warning when the blocks went away.
+#[test]
+fn an_alert_of_unknown_rules() {
+    let lines = lines(&format!("{FEBRUARY_2026}/events-second-recording.jsonl"));
+    let lines: Vec<_> = lines.iter().filter(|line| line["scenario"] == "alert").collect();
+    let warnings: Vec<_> = lines.iter().filter(|line| line["call"] == "Node.getWarnings").collect();
+    let told = lines.iter().filter(|line| line["interface"] == "NotifyAlertChangedCallback");
+    let told: Vec<_> = told.collect();
+    assert_eq!((warnings.len(), told.len()), (2, 2));
+    let words =
+        ["-blockfilterindex=1", "-mocktime=1700080407", &format!("-blockversion={}", 0x2800_0000)];
+    with_world(FEBRUARY_2026, recorded_node_with(FEBRUARY_2026, &words), async |world| {
+        let mut stage = Stage::new(Rc::clone(&world), false).await;
+        let none = json!({});
+        let hear = async |stage: &mut Stage| {
+            settle().await;
+            let heard = stage.client.take_log();
+            let heard = heard.into_iter().filter(|call| call["method"] != "makeThread");
+            stage.heard.extend(heard);
+        };
+        stage.subscribe("handleNotifyAlertChanged").await;
+        for _ in 0..16 {
+            assert!(stage.heard.len() <= 1);
+            world.shared.change(|node| {
+                node.set_clock(Clock::Mock(node.now() + 6000));
+                rpc::execute(node, "generatetodescriptor", r#"[30, "raw(51)"]"#).expect("blocks");
+            });
+            hear(&mut stage).await;
+        }
+        let reply = stage.client.call(&stage.node, "Node", "getWarnings", &none, &[]).await;
+        assert_eq!(reply.expect("a reply").results, warnings[0]["results"]);
+        world.shared.change(|node| {
+            let block = node.block_hash_at(400).expect("a block");
+            node.invalidate(&block).expect("invalidated");
+        });
+        let reply = stage.client.call(&stage.node, "Node", "getWarnings", &none, &[]).await;
+        assert_eq!(reply.expect("a reply").results, warnings[1]["results"]);
+        let handler = &stage.handlers["handleNotifyAlertChanged"];
+        let ended = stage.client.call(handler, "Handler", "disconnect", &none, &[]).await;
+        ended.expect("answered");
+        hear(&mut stage).await;
+        for line in told {
+            assert_same(stage.heard.pop_front(), line);
+        }
+        assert!(stage.heard.is_empty(), "{:?}", stage.heard);
+    });
 }

@@ -75,7 +75,7 @@ impl Listener {
             self.generation.method_at(interface_id, ordinal).expect("a method that exists");
         let layout = self.generation.list(&facts.params);
         let tree = caps::read(self.generation, &layout, params.get()?)?;
-        let shown = values::show(&layout, &tree);
+        let shown = values::show(self.generation, &layout, &tree);
         let context: init::make_echo_params::Reader<'_> = params.get()?.get_as()?;
         let context = context.get_context()?;
         let callback_thread =

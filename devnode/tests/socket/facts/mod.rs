@@ -11,6 +11,7 @@ use std::rc::Rc;
 use bitcoin_grpc_codegen::facts::MethodFacts;
 use bitcoin_grpc_contract::wire::init_capnp::init;
 use bitcoin_grpc_contract::wire::proxy_capnp::{thread, thread_map};
+use bitcoin_grpc_devnode::clock::Clock;
 use bitcoin_grpc_devnode::estimate::{EstimateBucket, FeeHistory};
 use bitcoin_grpc_devnode::settings::Settings;
 use bitcoin_grpc_devnode::{Generation, Node, NodeOptions};
@@ -32,6 +33,8 @@ pub(crate) struct FactsClient {
     pub(crate) init: Object,
     /// What the node called, in order.
     pub(crate) log: Log,
+    /// What makes threads of the node.
+    pub(crate) threads: Object,
     /// None to name no thread.
     pub(crate) thread: Option<thread::Client>,
     pub(crate) callback_thread: Option<thread::Client>,
@@ -97,10 +100,16 @@ impl FactsClient {
             generation: &World::get().peer(served.profile.name).generation,
             init: Object::new(init.into_client_hook()),
             log,
+            threads: Object::new(threads.into_client_hook()),
             thread,
             callback_thread: Some(crate::client::foreign_thread()),
             task,
         }
+    }
+
+    /// Our server thread, as an object that can be called.
+    pub(crate) fn thread_object(&self) -> Object {
+        Object::new(self.thread.clone().expect("a thread").into_client_hook())
     }
 
     /// Closes the connection, at once and without a word.
@@ -149,7 +158,7 @@ impl FactsClient {
             matches!(slot.ty, bitcoin_grpc_codegen::schema::Type::Interface { .. })
         });
         let object = object.then(|| first_capability(reply.get()?)).and_then(Result::ok);
-        Ok(Answered { results: values::show(&layout, &tree), object })
+        Ok(Answered { results: values::show(self.generation, &layout, &tree), object })
     }
 
     /// Calls a method without parameters on another thread.
@@ -165,7 +174,11 @@ impl FactsClient {
         params.init_context().set_thread(thread.clone());
         let reply = call.send().promise.await?;
         let layout = self.generation.list(&facts.results);
-        Ok(values::show(&layout, &caps::read(self.generation, &layout, reply.get()?)?))
+        Ok(values::show(
+            self.generation,
+            &layout,
+            &caps::read(self.generation, &layout, reply.get()?)?,
+        ))
     }
 
     fn context(&self, table: &mut CapTable) -> Tree {
@@ -237,7 +250,18 @@ pub(crate) fn recorded_node(profile: &str) -> Node {
 
 /// The same with these words on its command line.
 pub(crate) fn recorded_node_with(profile: &str, words: &[&str]) -> Node {
+    let node = empty_node(profile, words);
+    with_recorded_chain(profile, node)
+}
+
+/// The same on the machine's clock, which is far ahead of the chain.
+pub(crate) fn recorded_node_of_old(profile: &str, words: &[&str]) -> Node {
     let mut node = empty_node(profile, words);
+    node.set_clock(Clock::System);
+    with_recorded_chain(profile, node)
+}
+
+fn with_recorded_chain(profile: &str, mut node: Node) -> Node {
     let chain = chain_of(profile);
     let (blocks, mempool) = (golden(chain, "blocks.jsonl"), golden(chain, "mempool.jsonl"));
     node.load(&blocks, Some(&mempool)).expect("the recorded chain");

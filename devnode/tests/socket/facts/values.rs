@@ -48,44 +48,43 @@ fn tree(generation: &Generation, ty: &Type, value: &Value) -> Tree {
 
 /// What was read, without its context: null for null pointers, also for empty elements of lists; a list that is not
 /// there is empty, as in the recordings.
-pub(crate) fn show(layout: &Layout, tree: &Tree) -> Value {
+pub(crate) fn show(generation: &Generation, layout: &Layout, tree: &Tree) -> Value {
     let Tree::Struct(found) = tree else { panic!("not a struct: {tree:?}") };
     let mut shown = Map::new();
     for (name, value) in found.iter().filter(|(name, _)| *name != "context") {
-        let is_list = layout.slot(name).is_some_and(|slot| matches!(slot.ty, Type::List(_)));
-        let value = match value {
-            Tree::Null if is_list => json!([]),
-            value => show_value(value),
-        };
-        shown.insert(name.clone(), value);
+        let slot = layout.slot(name).unwrap_or_else(|| panic!("no field {name}"));
+        shown.insert(name.clone(), show_value(generation, &slot.ty, value));
     }
     Value::Object(shown)
 }
 
-fn show_value(value: &Tree) -> Value {
-    match value {
-        Tree::Null => Value::Null,
-        Tree::Bool(value) => json!(value),
-        Tree::Int(value) => match (i64::try_from(*value), u64::try_from(*value)) {
+fn show_value(generation: &Generation, ty: &Type, value: &Tree) -> Value {
+    match (ty, value) {
+        (Type::List(_), Tree::Null) => json!([]),
+        (_, Tree::Null) => Value::Null,
+        (_, Tree::Bool(value)) => json!(value),
+        (_, Tree::Int(value)) => match (i64::try_from(*value), u64::try_from(*value)) {
             (Ok(value), _) => json!(value),
             (_, value) => json!(value.expect("64 bits")),
         },
-        Tree::Float(value) => json!(value),
-        Tree::Text(text) => json!(text),
-        Tree::Data(data) => json!(data.to_lower_hex_string()),
-        Tree::List(items) => items.iter().map(show_item).collect(),
-        Tree::Struct(fields) => {
-            fields.iter().map(|(name, value)| (name.clone(), show_value(value))).collect()
+        (_, Tree::Float(value)) => json!(value),
+        (_, Tree::Text(text)) => json!(text),
+        (_, Tree::Data(data)) => json!(data.to_lower_hex_string()),
+        (Type::List(element), Tree::List(items)) => {
+            items.iter().map(|item| show_item(generation, element, item)).collect()
         }
-        Tree::Capability(_) => json!("$cap"),
+        (Type::Struct { name, args }, Tree::Struct(_)) => {
+            show(generation, &generation.structure(name, args), value)
+        }
+        (_, Tree::Capability(_)) => json!("$cap"),
         other => panic!("nothing that is read: {other:?}"),
     }
 }
 
-fn show_item(item: &Tree) -> Value {
+fn show_item(generation: &Generation, element: &Type, item: &Tree) -> Value {
     match item {
         // In a list nobody can tell an empty Data from none.
         Tree::Data(data) if data.is_empty() => Value::Null,
-        item => show_value(item),
+        item => show_value(generation, element, item),
     }
 }

@@ -1,9 +1,15 @@
-//! Recorded calls of every interface of a run, replayed at the socket from the wire facts, callbacks included.
+//! Recorded calls of every interface, replayed at the socket from the wire facts, callbacks included.
 //!
-//! `run` replays, `differences` says what is left out and why, `runs` are the runs; `commands` are those that clients
-//! serve.
+//! `runs` are the runs, `run` replays one, `during` knows what the recorder did while a call waited, `compare` finds where
+//! an answer is another than the recorded one, `differences` says which fields may be, how and why, `peer` is the peer that
+//! the recorder played; `commands` are those that clients serve.
 
 mod commands;
+mod compare;
 mod differences;
+mod during;
+mod peer;
 mod run;
 mod runs;
+
+pub(crate) use compare::same;
