@@ -31,6 +31,8 @@ pub struct MempoolEntry {
     /// Whether a reorganisation can make it unfit for the next block although its inputs are there: it is locked, or
     /// spends a coinbase.
     pub fragile: bool,
+    /// Whether it was given to this node first, and no other has asked for it. It came back from no block.
+    pub unbroadcast: bool,
 }
 
 impl MempoolEntry {
@@ -46,6 +48,7 @@ impl MempoolEntry {
             time,
             height,
             fragile: true,
+            unbroadcast: true,
         }
     }
 

@@ -79,6 +79,13 @@ impl Mempool {
         self.spenders.get(outpoint).copied()
     }
 
+    /// Notes that others know a transaction, as it was in a block.
+    pub(crate) fn note_broadcast(&mut self, txid: &Txid) {
+        if let Some(entry) = self.entries.get_mut(txid) {
+            entry.unbroadcast = false;
+        }
+    }
+
     /// Adds a transaction, whatever it is. Whether it may come in is decided before.
     pub fn insert(&mut self, entry: MempoolEntry) {
         for input in &entry.tx.input {

@@ -131,7 +131,9 @@ impl Node {
             }
             let back =
                 wanted && !tx.is_coinbase() && self.admit(Arc::new(tx.clone()), true).is_ok();
-            if !back {
+            if back {
+                self.pool.note_broadcast(&txid);
+            } else {
                 self.drop_spenders(tx, txid);
             }
         }

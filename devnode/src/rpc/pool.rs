@@ -103,7 +103,7 @@ fn info(node: &mut Node, _: &Params) -> RpcResult {
         minrelaytxfee: rate(relay),
         incrementalrelayfee: rate(node.relay_incremental_feerate()),
         // There is nobody to whom anything could have been announced.
-        unbroadcastcount: pool.len(),
+        unbroadcastcount: pool.entries().filter(|entry| entry.unbroadcast).count(),
         fullrbf: (node.generation() != Generation::Core32).then_some(node.rules().full_replacement),
         newer,
     })

@@ -99,6 +99,6 @@ pub(super) fn entry_json(node: &Node, entry: &MempoolEntry) -> EntryJson {
         depends: texts(pool.parents_of(&entry.tx)),
         spentby: texts(outpoints.collect()),
         replaceable: (!newest).then(|| pool.rbf_state(&entry.tx) == RbfState::Replaceable),
-        unbroadcast: true,
+        unbroadcast: entry.unbroadcast,
     }
 }

@@ -35,6 +35,7 @@ const EXCUSES: &[(&str, &[Excuse])] = &[
         &[
             excuse("Node.getMempoolDynamicUsage", "/results/result", within_a_tenth),
             excuse("getmempoolinfo", "/results/result/usage", within_a_tenth),
+            excuse("getmempoolinfo", "/results/result/result/usage", within_a_tenth),
         ],
     ),
     (
