@@ -23,6 +23,7 @@
 //!   counts as written. [`store`] keeps the chain in a form of its own.
 //! - A call that would end a real node, or make it throw, gives an error here ([`node::NodeError`]); what a real node
 //!   leaves uninitialised is none.
+//! - Block templates are made anew for every `getblocktemplate`; a real node keeps one for five seconds.
 //! - Memory of the mempool is a guess. Help texts of commands are short and our own, commands that wait (`waitfor...`)
 //!   and those of wallets do not exist, and only commands that exist are listed.
 //! - A transaction without inputs and outputs counts as one that cannot be read; a real node reads it.
