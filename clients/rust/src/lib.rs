@@ -17,7 +17,13 @@ pub use fault::Fault;
 pub use hashes::{NotAHash, display, internal};
 
 /// Every message and stub of the contract `bitcoin.ipc.v1`.
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    rustdoc::all,
+    reason = "generated from comments that are not Rust's"
+)]
 pub mod v1 {
     tonic::include_proto!("bitcoin.ipc.v1");
 }
