@@ -42,14 +42,6 @@ pub enum CallError {
         /// The field.
         field: &'static str,
     },
-    /// The method needs a stream or an object, which this version does not serve yet.
-    #[error("{} passes {what}, which this version of bitcoin-grpc does not serve yet", .method.info().full_name)]
-    NotServed {
-        /// The method.
-        method: Method,
-        /// What it passes.
-        what: &'static str,
-    },
     /// The call would end or harm the node in the state it is in. Nothing was sent.
     #[error("{} is refused: {why}", .method.info().full_name)]
     Refused {
@@ -155,7 +147,6 @@ impl CallError {
             Self::Denied { .. } => "ACCESS_NOT_GRANTED",
             Self::NotInProfile { .. } => "METHOD_NOT_IN_NODE",
             Self::FieldNotInProfile { .. } => "FIELD_NOT_IN_NODE",
-            Self::NotServed { .. } => "METHOD_NOT_SERVED",
             Self::Refused { .. } => "REFUSED_FOR_SAFETY",
             Self::Busy { .. } => "TOO_MANY_CALLS",
             Self::TooManyStreams { .. } => "TOO_MANY_STREAMS",

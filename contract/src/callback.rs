@@ -11,7 +11,7 @@ use capnp::private::capability::ClientHook;
 use crate::error::GlueError;
 use crate::glue::{self, CallbackAnswer, Event, Inner, Method};
 use crate::profile::{At, Profile};
-use crate::transfer::ContextWriter;
+use crate::transfer::{ContextWriter, ObjectPlace};
 use crate::wire::handler_capnp::handler;
 use crate::wire::proxy_capnp::context;
 
@@ -89,6 +89,24 @@ pub fn read_event<'a>(
     params: capnp::any_pointer::Reader<'a>,
 ) -> Result<(Event, Option<context::Reader<'a>>), GlueError> {
     glue::read_event(inner, at, profile, params)
+}
+
+/// The objects that an event passes, in the order of [`event_places`]; `None` where a pointer is
+/// null.
+///
+/// # Errors
+/// When the parameters are malformed.
+pub fn event_objects(
+    inner: Inner,
+    at: At,
+    params: capnp::any_pointer::Reader<'_>,
+) -> Result<Vec<Option<Client>>, GlueError> {
+    glue::event_objects(inner, at, params)
+}
+
+/// The places of the objects in an event, in order. [`read_event`] leaves them blank.
+pub fn event_places(event: &mut Event) -> Vec<ObjectPlace<'_>> {
+    glue::event_places(event)
 }
 
 /// Writes what a node says to an object of its client's.

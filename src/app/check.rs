@@ -5,12 +5,12 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use bitcoin_grpc_contract::{Form, Method, Needs, Profile, Service, Slot};
+use bitcoin_grpc_contract::{Method, Needs, Profile, Service, Slot};
 
 use super::AppError;
 use super::watch::tip;
 use crate::backend::NodeInfo;
-use crate::backend::ipc::{IpcConfig, probe};
+use crate::backend::ipc::{IpcConfig, Notifications, probe};
 use crate::config::Config;
 use crate::layer::rights::Rights;
 use crate::output::say;
@@ -55,15 +55,21 @@ fn report(node: &NodeInfo, config: &Config) -> String {
     let _ = writeln!(out, "profile   {} ({})", node.profile.name, node.profile.title);
     let _ = writeln!(out, "tip       {}\n", tip(node));
     for service in Service::ALL {
-        out += &service_report(node, service, config.rights);
+        out += &service_report(node, service, config.rights, config.node.notifications);
     }
     out.truncate(out.trim_end().len());
     out
 }
 
-fn service_report(node: &NodeInfo, service: Service, rights: Rights) -> String {
+fn service_report(
+    node: &NodeInfo,
+    service: Service,
+    rights: Rights,
+    notifications: Notifications,
+) -> String {
     let methods: Vec<_> = Method::ALL.into_iter().filter(|m| m.info().service == service).collect();
-    let barriers = methods.iter().map(|method| (barrier(node, *method, rights), *method));
+    let barriers =
+        methods.iter().map(|method| (barrier(node, *method, rights, notifications), *method));
     let (able, unable): (Vec<_>, Vec<_>) = barriers.partition(|(barrier, _)| barrier.is_none());
     let mut out = format!(
         "{:<14}{:>3} of {} methods can be called\n",
@@ -92,7 +98,7 @@ enum Barrier {
     NoInterface,
     Absent,
     Differs(&'static str),
-    NotServed,
+    Streams(&'static str),
     Denied(&'static str),
 }
 
@@ -102,13 +108,18 @@ impl Barrier {
             Self::NoInterface => "the node does not offer this interface".to_owned(),
             Self::Absent => format!("not in {}", profile.name),
             Self::Differs(why) => format!("differs in {}: {why}", profile.name),
-            Self::NotServed => "passes a callback or an object, not served yet".to_owned(),
+            Self::Streams(why) => why.to_owned(),
             Self::Denied(class) => format!("needs --allow {class}"),
         }
     }
 }
 
-fn barrier(node: &NodeInfo, method: Method, rights: Rights) -> Option<Barrier> {
+fn barrier(
+    node: &NodeInfo,
+    method: Method,
+    rights: Rights,
+    notifications: Notifications,
+) -> Option<Barrier> {
     let info = method.info();
     if node.profile.interface(info.interface_id).is_none() {
         return Some(Barrier::NoInterface);
@@ -118,13 +129,20 @@ fn barrier(node: &NodeInfo, method: Method, rights: Rights) -> Option<Barrier> {
         Slot::Differs(why) => return Some(Barrier::Differs(why)),
         Slot::Callable(_) => {}
     }
-    if info.form != Form::Unary || info.needs != Needs::Nothing {
-        return Some(Barrier::NotServed);
-    }
     if !node.services.contains(&info.service) {
         return Some(Barrier::NoInterface);
     }
-    (!rights.hold(info.access)).then(|| Barrier::Denied(info.access.name()))
+    if !rights.hold(info.access) {
+        return Some(Barrier::Denied(info.access.name()));
+    }
+    let why = match notifications {
+        Notifications::Never => "streams are off (--notifications never)",
+        Notifications::Auto if !node.profile.survives_lost_subscribers => {
+            "streams of this node need --notifications always"
+        }
+        Notifications::Auto | Notifications::Always => return None,
+    };
+    (info.needs == Needs::Callback).then_some(Barrier::Streams(why))
 }
 
 #[cfg(test)]
@@ -136,16 +154,28 @@ mod tests {
         NodeInfo { profile, services: services.to_vec(), tip: Some((7, [0xab; 32])) }
     }
 
+    fn open_report(profile: &str, services: &[Service], of: Service) -> String {
+        service_report(&node(profile, services), of, Rights::open(), Notifications::Auto)
+    }
+
     #[test]
     fn counts_what_can_be_called_and_says_why_the_rest_cannot() {
-        let report =
-            service_report(&node("core-32", &[Service::Echo]), Service::Echo, Rights::open());
+        let report = open_report("core-32", &[Service::Echo], Service::Echo);
         assert_eq!(report, "Echo            1 of 1 methods can be called\n");
-        let report =
-            service_report(&node("core-32", &[Service::Rpc]), Service::Rpc, Rights::open());
+        let report = open_report("core-32", &[Service::Rpc], Service::Rpc);
         assert!(report.contains("0 of 1") && report.contains("--allow control"), "{report}");
-        let report = service_report(&node("core-32", &[]), Service::Chain, Rights::open());
+        let report = open_report("core-32", &[], Service::Chain);
         assert!(report.ends_with("does not offer this interface\n"), "{report}");
+    }
+
+    #[test]
+    fn objects_can_be_used_and_streams_where_the_node_survives_them() {
+        let template = open_report("core-32", &[Service::BlockTemplate], Service::BlockTemplate);
+        assert!(!template.contains("need"), "{template}");
+        let risky = open_report("pr10102-2026-02", &[Service::Chain], Service::Chain);
+        assert!(risky.contains("need --notifications always: HandleNotifications"), "{risky}");
+        let sturdy = open_report("pr10102-2026-07", &[Service::Chain], Service::Chain);
+        assert!(!sturdy.contains("--notifications"), "{sturdy}");
     }
 
     #[test]

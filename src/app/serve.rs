@@ -9,7 +9,7 @@ use super::server::Server;
 use super::signals::Signals;
 use super::watch::report;
 use super::worker::{Started, Starter};
-use crate::backend::ipc::{IpcConfig, IpcPool};
+use crate::backend::ipc::{IpcConfig, IpcPool, StreamHub};
 use crate::config::Config;
 use crate::layer::admission::AdmissionLayer;
 use crate::layer::streams::StreamsLayer;
@@ -81,6 +81,7 @@ fn share(node: &IpcConfig, workers: usize) -> IpcConfig {
         blocking_threads: node.blocking_threads.div_ceil(workers),
         big_reads: node.big_reads.div_ceil(workers),
         queue: node.queue.div_ceil(workers),
+        streams: StreamHub::shared(),
         drain_limit: LAST_ANSWERS,
         ..node.clone()
     }

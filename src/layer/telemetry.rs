@@ -154,7 +154,6 @@ fn concerns_operator(error: &CallError) -> bool {
         | CallError::Denied { .. }
         | CallError::NotInProfile { .. }
         | CallError::FieldNotInProfile { .. }
-        | CallError::NotServed { .. }
         | CallError::Refused { .. }
         | CallError::Busy { .. }
         | CallError::DeadlineExceeded

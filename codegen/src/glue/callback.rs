@@ -12,15 +12,15 @@ use crate::names::{pascal, pascal_from_snake, snake};
 use crate::schema::{Method, Type};
 
 /// A method of a callback interface, and its messages.
-struct Called<'a> {
+pub(super) struct Called<'a> {
     interface: &'a str,
     method: &'a Method,
-    event: &'a Message,
+    pub(super) event: &'a Message,
     answer: Option<&'a Message>,
 }
 
 impl Called<'_> {
-    fn variant(&self) -> String {
+    pub(super) fn variant(&self) -> String {
         format!("{}{}", self.interface, pascal(&self.method.name))
     }
 
@@ -38,7 +38,7 @@ impl Called<'_> {
 }
 
 #[derive(Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     Params,
     Results,
 }
@@ -62,7 +62,7 @@ fn streams<'a>(glue: &'a Glue<'_>) -> impl Iterator<Item = (&'a Service, &'a Rpc
 }
 
 /// The methods of all callback interfaces that carry something, in the order of their interfaces.
-fn called<'a>(glue: &'a Glue<'_>) -> Vec<Called<'a>> {
+pub(super) fn called<'a>(glue: &'a Glue<'_>) -> Vec<Called<'a>> {
     let interfaces: BTreeSet<&str> = streams(glue).map(|(_, _, callback)| callback).collect();
     let mut called = Vec::new();
     for interface in interfaces.iter().filter_map(|name| glue.schema.interface(name)) {
@@ -196,14 +196,14 @@ fn crossings(glue: &Glue<'_>, called: &[Called<'_>], out: &mut String) {
     out.push_str("        _ => Err(GlueError::NoLayout),\n    }\n}\n\n");
 }
 
-fn function(glue: &Glue<'_>, wire: &WireStruct, message: &Message) -> String {
+pub(super) fn function(glue: &Glue<'_>, wire: &WireStruct, message: &Message) -> String {
     let key = wire.variant.clone().unwrap_or_default();
     glue.function_name(&key, wire, message)
 }
 
-fn for_layouts(
+pub(super) fn for_layouts<'a>(
     glue: &Glue<'_>,
-    called: &[Called<'_>],
+    called: impl IntoIterator<Item = &'a Called<'a>>,
     part: Part,
     mut emit: impl FnMut(&Called<'_>, usize, &WireStruct, &Message),
 ) {

@@ -1,8 +1,9 @@
-//! Objects of the node's in replies: where they stand on the wire, and what stands for them in the
-//! message until somebody names or leases them.
+//! Objects of the node's in replies and events: where they stand on the wire, and what stands for
+//! them in the message until somebody names or leases them.
 
 use std::fmt::Write;
 
+use super::callback::{self, Called};
 use super::table::{Part, for_layouts, rpcs};
 use super::{Glue, capnp_snake, member, oneof_path, wire_name};
 use crate::contract::{Form, Message, Origin, ProtoField, Shape, Source, message_name};
@@ -21,14 +22,15 @@ pub(super) fn functions(glue: &Glue<'_>) -> String {
     for message in glue.contract.messages.values().filter(|m| is_answer(glue, m)) {
         out += &places(glue, message);
     }
-    out + &dispatch(glue) + &keys(glue)
+    out + &dispatch(glue) + &events(glue) + &keys(glue)
 }
 
-/// Whether a message is part of a reply and holds an object.
+/// Whether a message is part of a reply or an event and holds an object.
 fn is_answer(glue: &Glue<'_>, message: &Message) -> bool {
     let callback = |name: &str| name.ends_with("Callback");
     let answer = match &message.origin {
         Origin::Results(interface, _) => !callback(interface),
+        Origin::Params(interface, _) => callback(interface),
         Origin::Struct(_) => true,
         _ => false,
     };
@@ -173,6 +175,34 @@ fn dispatch(glue: &Glue<'_>) -> String {
                 snake(&rpc.response)
             );
         }
+    }
+    out + "        _ => {}\n    }\n    out\n}\n\n"
+}
+
+/// The same for events, whose objects the node passes as parameters.
+fn events(glue: &Glue<'_>) -> String {
+    let mut out = String::from(
+        "pub(crate) fn event_objects(inner: Inner, at: At, params: capnp::any_pointer::Reader<'_>) -> Result<Vec<Option<capnp::capability::Client>>, GlueError> {\n    let mut out = Vec::new();\n    match (inner, at.params) {\n",
+    );
+    let called = callback::called(glue);
+    let with_objects = || called.iter().filter(|c| is_answer(glue, c.event));
+    callback::for_layouts(
+        glue,
+        with_objects(),
+        callback::Part::Params,
+        |c, index, wire, message| {
+            let (module, function) = (glue.module(wire), callback::function(glue, wire, message));
+            let _ = writeln!(
+                out,
+                "        (Inner::{}, {index}) => objects_{function}(params.get_as::<{module}::Reader<'_>>()?, &mut out)?,",
+                c.variant()
+            );
+        },
+    );
+    out += "        _ => {}\n    }\n    Ok(out)\n}\n\npub(crate) fn event_places(event: &mut Event) -> Vec<ObjectPlace<'_>> {\n    let mut out = Vec::new();\n    match event {\n";
+    for c in with_objects() {
+        let (variant, function) = (Called::variant(c), snake(&c.event.name));
+        let _ = writeln!(out, "        Event::{variant}(m) => places_{function}(m, &mut out),");
     }
     out + "        _ => {}\n    }\n    out\n}\n\n"
 }

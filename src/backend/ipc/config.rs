@@ -6,6 +6,7 @@ use std::time::Duration;
 use bitcoin_grpc_contract::Profile;
 
 use super::leases::{LeaseConfig, Leases};
+use super::streams::StreamHub;
 
 /// Connections to the node. All of them end in the node's one event loop, so more do not make it
 /// faster; one connection with two threads was measured the fastest.
@@ -81,6 +82,8 @@ pub struct IpcConfig {
     pub queue: usize,
     /// Whether streams are served.
     pub notifications: Notifications,
+    /// Which of several pools serves them. Copies of the configuration share it.
+    pub streams: StreamHub,
     /// See [`RETIRE_AFTER`].
     pub retire_after: Duration,
     /// See [`RETIRE_BLOCKING_AFTER`].
@@ -108,6 +111,7 @@ impl Default for IpcConfig {
             big_reads: BIG_READS,
             queue: QUEUE,
             notifications: Notifications::default(),
+            streams: StreamHub::default(),
             retire_after: RETIRE_AFTER,
             retire_blocking_after: RETIRE_BLOCKING_AFTER,
             replaced_threads: REPLACED_THREADS,

@@ -10,8 +10,11 @@ use crate::error::CallError;
 /// When to try again after the node was out of something.
 pub(super) const RETRY_AFTER: Duration = Duration::from_millis(100);
 
+/// What capnp puts before the text of an error that the other end sent.
+const REMOTE: &str = "remote exception: ";
+
 /// The text that a C++ exception's message follows, with what capnp puts before it.
-const EXCEPTION: [&str; 2] = ["remote exception: ", "std::exception: "];
+const EXCEPTION: [&str; 2] = [REMOTE, "std::exception: "];
 
 /// What Core 30 and some branches answer when the thread has not finished its last call. It means
 /// that the call was not begun. There is no other signal, so the text it is.
@@ -65,8 +68,15 @@ fn of_call(error: capnp::Error, method: Method, profile: &Profile) -> CallError 
             profile: profile.name,
             why: Some("the node does not know it"),
         },
-        ErrorKind::Failed => CallError::NodeException(message(&error.extra).to_owned()),
-        _ => CallError::BadReply(error.to_string()),
+        ErrorKind::Failed if error.extra.starts_with(REMOTE) => {
+            CallError::NodeException(message(&error.extra).to_owned())
+        }
+        // What does not come from the other end is that nothing more can be read from it: its last
+        // message broke off, or is none.
+        _ => {
+            tracing::warn!(%error, "the connection to the node broke during a call");
+            CallError::NodeLost
+        }
     }
 }
 
@@ -106,6 +116,12 @@ mod tests {
         assert_eq!(seen(fault(ErrorKind::Disconnected, "Peer disconnected.")), CallError::NodeLost);
         assert_eq!(seen(fault(ErrorKind::Overloaded, "")).reason(), "TOO_MANY_CALLS");
         assert_eq!(seen(fault(ErrorKind::Unimplemented, "")).reason(), "METHOD_NOT_IN_NODE");
+    }
+
+    #[test]
+    fn what_the_other_end_did_not_say_is_its_loss() {
+        assert_eq!(seen(fault(ErrorKind::PrematureEndOfFile, "")), CallError::NodeLost);
+        assert_eq!(seen(fault(ErrorKind::Failed, "message is too large")), CallError::NodeLost);
     }
 
     #[test]

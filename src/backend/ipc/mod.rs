@@ -46,3 +46,4 @@ pub use config::{
 pub use leases::{LEASE_TIME, LEASES, LEASES_PER_CALLER, LeaseConfig, Leases};
 pub use pool::{IpcHandle, IpcPool, ReplyFuture};
 pub use probe::probe;
+pub use streams::StreamHub;

@@ -75,14 +75,10 @@ impl IpcPool {
         let (state, states) = watch::channel(NodeState::Connecting { last_error: None });
         let (stop, stopping) = oneshot::channel();
         let (done, stopped) = oneshot::channel();
-        let hub = Arc::new(Hub::new(config.notifications, Arc::clone(&queue)));
-        let supervisor = Supervisor {
-            config,
-            queue: Arc::clone(&queue),
-            hub: Arc::clone(&hub),
-            state,
-            stop: stopping,
-        };
+        let own = Hub::new(config.notifications, Arc::clone(&queue));
+        let (hub, served) = config.streams.join(own);
+        let supervisor =
+            Supervisor { config, queue: Arc::clone(&queue), hub: served, state, stop: stopping };
         (Self { queue, leases, hub }, supervisor, states, IpcHandle { stop, stopped }, done)
     }
 }

@@ -349,7 +349,7 @@ impl State {
         let info = method.info();
         let place = self.place_of(method);
         if info.needs == Needs::Callback {
-            return Err(CallError::NotServed { method, what: "a callback" });
+            return Err(CallError::Internal("a stream among the calls".to_owned()));
         }
         let (_, at) = place?;
         Ok(match (at.context, info.blocking) {

@@ -22,6 +22,7 @@ use super::link::{Caller, Link};
 use super::queue::{Lane, Queue};
 use super::signs::Signs;
 use super::streams::{Desk, Hub};
+use super::wallets::Wallets;
 use super::worker::{Crew, Worker};
 use crate::error::{CallError, LeaseEnd};
 
@@ -75,6 +76,7 @@ pub(super) struct Session {
     holding: RefCell<Option<Holding>>,
     desk: RefCell<Option<Rc<Desk>>>,
     has_wallets: Cell<bool>,
+    wallets: Rc<Wallets>,
 }
 
 /// The objects that callers hold leases on, and the task that ends the leases.
@@ -110,8 +112,8 @@ impl Session {
             // The same node, as far as one can see; what it speaks is found out all the same.
             links.push(Rc::new(connect(&connector, Some(profile), &signs).await?));
         }
-        let (crew, holding, desk, has_wallets) = Default::default();
-        Ok(Self { profile, signs, links, crew, holding, desk, has_wallets })
+        let (crew, holding, desk, has_wallets, wallets) = Default::default();
+        Ok(Self { profile, signs, links, crew, holding, desk, has_wallets, wallets })
     }
 
     /// The first connection, on which questions about the node's state are asked.
@@ -159,7 +161,8 @@ impl Session {
         let holdings = Rc::new(Holdings::new(config.leases.clone(), home));
         *self.holding.borrow_mut() = Some(hold(&holdings, ended));
         self.home().empty_bin();
-        let crew = Rc::new(Crew::new(Arc::clone(queue), epoch, config, self.home(), &holdings));
+        let (shared, home) = (Arc::clone(queue), self.home());
+        let crew = Rc::new(Crew::new(shared, epoch, config, home, &holdings, &self.wallets));
         let numbers = [
             (Lane::Read, config.read_threads),
             (Lane::Blocking, config.blocking_threads),
@@ -176,7 +179,7 @@ impl Session {
 
     /// Opens streams from now on.
     pub(super) fn open_streams(&self, hub: &Arc<Hub>) {
-        *self.desk.borrow_mut() = Some(Desk::open(&self.links[0], hub));
+        *self.desk.borrow_mut() = Some(Desk::open(&self.links[0], hub, &self.wallets));
     }
 
     /// Ends the streams, and takes the objects back that they have on the node, which may be `ending`.

@@ -47,7 +47,8 @@ enum End {
 pub(super) struct Supervisor {
     pub(super) config: IpcConfig,
     pub(super) queue: Arc<Queue>,
-    pub(super) hub: Arc<Hub>,
+    /// The streams, if this pool serves them.
+    pub(super) hub: Option<Arc<Hub>>,
     pub(super) state: watch::Sender<NodeState>,
     pub(super) stop: oneshot::Receiver<()>,
 }
@@ -138,7 +139,9 @@ impl Supervisor {
     async fn serve(&mut self, session: &Session, info: NodeInfo) -> End {
         let epoch = self.queue.open(info.profile, info.services.clone());
         let crew = session.work(&self.queue, epoch, &self.config);
-        session.open_streams(&self.hub);
+        if let Some(hub) = &self.hub {
+            session.open_streams(hub);
+        }
         self.state.send_replace(NodeState::Ready(info.clone()));
         let mut poll = ShutdownPoll::new(&info);
         loop {

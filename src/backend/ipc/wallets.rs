@@ -21,7 +21,7 @@ use tokio::time::sleep;
 
 use super::fault::{self, Fault};
 use super::held::{Destroy, Held};
-use super::link::Caller;
+use super::link::{Caller, Link};
 use super::wire;
 use crate::error::CallError;
 
@@ -54,6 +54,11 @@ impl Wallets {
 
     fn keep(self: &Rc<Self>, wallets: HashMap<String, Rc<Held>>) {
         let before = self.kept.replace(wallets);
+        self.let_go_later();
+        drop(before);
+    }
+
+    fn let_go_later(self: &Rc<Self>) {
         let kept = Rc::clone(self);
         let task = spawn_local(async move {
             sleep(KEPT).await;
@@ -62,7 +67,22 @@ impl Wallets {
         if let Some(earlier) = self.letting_go.replace(Some(task.abort_handle())) {
             earlier.abort();
         }
-        drop(before);
+    }
+
+    /// Keeps a wallet that the node has just told of for as long as one that was looked up.
+    pub(super) fn warm(self: &Rc<Self>, name: String, wallet: Rc<Held>) {
+        let replaced = self.kept.borrow_mut().insert(name, wallet);
+        drop(replaced);
+        let counting = self.letting_go.borrow().as_ref().is_some_and(|task| !task.is_finished());
+        if !counting {
+            self.let_go_later();
+        }
+    }
+
+    /// Lets go of a wallet that is being unloaded.
+    pub(super) fn forget(&self, name: &str) {
+        let wallet = self.kept.borrow_mut().remove(name);
+        drop(wallet);
     }
 
     /// Lets go of all.
@@ -80,10 +100,10 @@ async fn loaded(caller: Caller<'_>) -> Result<HashMap<String, Rc<Held>>, CallErr
     let (_, objects) = caller.ask_objects(&question).await?;
     // All are held before the first is asked for its name, so that none is lost on an error.
     let held: Result<Vec<_>, _> =
-        objects.into_iter().flatten().map(|object| hold(caller, object, Kind::Wallet)).collect();
+        objects.into_iter().flatten().map(|object| hold(caller.link, object)).collect();
     let mut wallets = HashMap::new();
     for held in held? {
-        wallets.insert(name(caller, &held, Kind::Wallet).await?, held);
+        wallets.insert(name_of(caller, &held).await?, held);
     }
     Ok(wallets)
 }
@@ -95,16 +115,26 @@ enum Kind {
     Signer,
 }
 
-fn hold(caller: Caller<'_>, object: Client, kind: Kind) -> Result<Rc<Held>, CallError> {
+/// Takes a wallet over from the node.
+pub(super) fn hold(link: &Link, wallet: Client) -> Result<Rc<Held>, CallError> {
+    hold_kind(link, wallet, Kind::Wallet)
+}
+
+/// What a wallet is called.
+pub(super) async fn name_of(caller: Caller<'_>, wallet: &Held) -> Result<String, CallError> {
+    name(caller, wallet, Kind::Wallet).await
+}
+
+fn hold_kind(link: &Link, object: Client, kind: Kind) -> Result<Rc<Held>, CallError> {
     let method = match kind {
         Kind::Wallet => Inner::WalletDestroy,
         Kind::Signer => Inner::ExternalSignerDestroy,
     };
-    let Some(at) = caller.link.profile.inner(method) else {
+    let Some(at) = link.profile.inner(method) else {
         return Err(CallError::Internal("an object that cannot be destroyed".to_owned()));
     };
     let destroy = Destroy { interface_id: method.interface_id(), ordinal: at.ordinal };
-    Ok(Held::new(object, destroy, &caller.link.bin))
+    Ok(Held::new(object, destroy, &link.bin))
 }
 
 async fn name(caller: Caller<'_>, held: &Held, kind: Kind) -> Result<String, CallError> {
@@ -148,7 +178,7 @@ pub(super) async fn ask(caller: Caller<'_>, request: &Request) -> Result<Reply, 
     let kind = if signers { Kind::Signer } else { Kind::Wallet };
     let held: Result<Vec<_>, _> = objects
         .into_iter()
-        .map(|object| object.map(|object| hold(caller, object, kind)).transpose())
+        .map(|object| object.map(|object| hold_kind(caller.link, object, kind)).transpose())
         .collect();
     let mut names = Vec::new();
     for held in held? {

@@ -57,6 +57,7 @@ impl Crew {
         config: &IpcConfig,
         home: &Rc<Link>,
         holdings: &Rc<Holdings>,
+        wallets: &Rc<Wallets>,
     ) -> Self {
         Self {
             queue,
@@ -69,7 +70,7 @@ impl Crew {
             cut_off: Cell::new(false),
             home: Rc::clone(home),
             holdings: Rc::clone(holdings),
-            wallets: Rc::default(),
+            wallets: Rc::clone(wallets),
         }
     }
 

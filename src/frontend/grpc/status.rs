@@ -42,9 +42,7 @@ fn code(error: &CallError) -> Code {
         CallError::StreamEnded { why, .. } => code(why),
         CallError::Invalid(_) => Code::InvalidArgument,
         CallError::Denied { .. } => Code::PermissionDenied,
-        CallError::NotInProfile { .. }
-        | CallError::FieldNotInProfile { .. }
-        | CallError::NotServed { .. } => Code::Unimplemented,
+        CallError::NotInProfile { .. } | CallError::FieldNotInProfile { .. } => Code::Unimplemented,
         CallError::Refused { .. }
         | CallError::NotificationsUnsafe { .. }
         | CallError::NotificationsOff => Code::FailedPrecondition,
@@ -75,7 +73,6 @@ fn retry_after(error: &CallError) -> Option<Duration> {
         | CallError::Denied { .. }
         | CallError::NotInProfile { .. }
         | CallError::FieldNotInProfile { .. }
-        | CallError::NotServed { .. }
         | CallError::Refused { .. }
         | CallError::TooManyStreams { .. }
         | CallError::NotificationsUnsafe { .. }

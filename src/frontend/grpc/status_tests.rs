@@ -15,7 +15,6 @@ fn samples() -> Vec<CallError> {
         CallError::Denied { method: METHOD, class: Access::Control },
         CallError::NotInProfile { method: METHOD, profile: PROFILE, why: None },
         CallError::FieldNotInProfile { method: METHOD, profile: PROFILE, field: "memory_load" },
-        CallError::NotServed { method: METHOD, what: "a callback" },
         CallError::Refused { method: METHOD, why: "it would end the node" },
         CallError::Busy { retry_after: Duration::from_millis(100) },
         CallError::TooManyStreams { limit: 1 },

@@ -8,13 +8,12 @@ use std::task::{Context, Poll};
 
 use bitcoin_grpc_contract::{CallbackAnswer, Event, Method};
 use futures_util::Stream;
-use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::answers;
 use super::entry::Entry;
-use super::object::Ear;
+use super::object::{Answering, Ear};
 use super::ring::{Bounds, Ring};
 use super::subscriber::Subscriber;
 use crate::error::CallError;
@@ -117,7 +116,7 @@ impl Answers for Conversation {
 pub(super) struct Asked(pub(super) Arc<Conversation>);
 
 impl Ear for Asked {
-    fn hear(self: Rc<Self>, event: Event) -> Option<LocalBoxFuture<'static, CallbackAnswer>> {
+    fn hear(self: Rc<Self>, event: Event) -> Option<Answering> {
         let default = answers::default(&event)?;
         let within = answers::within(&event);
         let answered = self.0.ask(event);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bitcoin_grpc_contract::{Form, Method, Request};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -17,18 +17,27 @@ use super::entry::Filter;
 use super::hub::{Hub, Opened, Opening};
 use super::lookout::Lookout;
 use super::mempool::{self, Mempool};
-use super::object;
+use super::object::{self, Ear};
 use super::register::Control;
 use super::ring::{Reader, Ring};
 use super::subscriber::Subscriber;
 use super::topic::Topic;
+use super::wallet::{Loaded, Namer, OfWallet};
 use crate::backend::ipc::link::Link;
 use crate::backend::ipc::translate;
+use crate::backend::ipc::wallets::Wallets;
 use crate::error::CallError;
 use crate::stream::EventStream;
 
 /// How long the node's last words about all subscriptions are waited for. Each is a round trip.
 const UNREGISTER_LIMIT: Duration = Duration::from_secs(3);
+
+/// Kinds of events of single wallets that are subscribed to on the node at once: all six kinds of a
+/// score of wallets. Each may keep some MB of events.
+const WALLET_TOPICS: usize = 128;
+
+/// A kind of events; and the wallet whose events they are, if they are those of a wallet.
+type Key = (Method, Option<String>);
 
 /// The streams of a session.
 pub(in crate::backend::ipc) struct Desk {
@@ -39,7 +48,10 @@ pub(in crate::backend::ipc) struct Desk {
     updates: Control,
     mempool: Mempool,
     lookout: Rc<Lookout>,
-    topics: RefCell<BTreeMap<Method, Rc<Topic>>>,
+    wallets: Rc<Wallets>,
+    topics: RefCell<BTreeMap<Key, Rc<Topic>>>,
+    /// Places for topics of wallets.
+    places: Arc<Semaphore>,
     /// Rings that are told of the end. Those that nobody has any more are forgotten now and then.
     rings: RefCell<Vec<Weak<Ring>>>,
     /// Everything that has to end before the connection may.
@@ -51,7 +63,11 @@ pub(in crate::backend::ipc) struct Desk {
 
 impl Desk {
     /// Opens streams from now on.
-    pub(in crate::backend::ipc) fn open(link: &Rc<Link>, hub: &Arc<Hub>) -> Rc<Self> {
+    pub(in crate::backend::ipc) fn open(
+        link: &Rc<Link>,
+        hub: &Arc<Hub>,
+        wallets: &Rc<Wallets>,
+    ) -> Rc<Self> {
         let desk = Rc::new(Self {
             link: Rc::clone(link),
             hub: Arc::clone(hub),
@@ -59,6 +75,8 @@ impl Desk {
             updates: Control::new(link),
             mempool: Mempool::new(Control::new(link)),
             lookout: Lookout::new(link),
+            wallets: Rc::clone(wallets),
+            places: Arc::new(Semaphore::new(WALLET_TOPICS)),
             topics: RefCell::default(),
             rings: RefCell::default(),
             work: TaskTracker::new(),
@@ -91,6 +109,8 @@ impl Desk {
         if timeout(UNREGISTER_LIMIT, self.work.wait()).await.is_err() {
             tracing::warn!("the node did not confirm the end of every subscription in time");
         }
+        self.wallets.close();
+        self.link.bin.emptiness().await;
         self.lookout.end();
     }
 
@@ -125,7 +145,7 @@ impl Desk {
 
     async fn subscribe(self: Rc<Self>, request: Request) -> Opened {
         let filter = Filter::of(&request);
-        let topic = self.topic(request);
+        let topic = self.topic(request)?;
         // What happens from here on is read; the tip is asked for later, so nothing falls between.
         let reader = topic.ring.reader();
         topic.registered().await?;
@@ -138,17 +158,36 @@ impl Desk {
     }
 
     /// The topic of a request, registered now if it was not.
-    fn topic(self: &Rc<Self>, request: Request) -> Rc<Topic> {
-        let method = request.method();
-        let known = self.topics.borrow().get(&method).cloned();
+    fn topic(self: &Rc<Self>, request: Request) -> Result<Rc<Topic>, CallError> {
+        let key = (request.method(), request.key().map(str::to_owned));
+        let known = self.topics.borrow().get(&key).cloned();
         if let Some(topic) = known.filter(|topic| !topic.ring.has_ended()) {
-            return topic;
+            return Ok(topic);
         }
-        let topic = Topic::new(method);
+        let place = key.1.as_ref().map(|_| self.place()).transpose()?;
+        let topic = Topic::new(key.0, key.1.clone());
         self.watch(&topic.ring);
-        self.topics.borrow_mut().insert(method, Rc::clone(&topic));
-        self.work.spawn_local(Rc::clone(self).keep(Rc::clone(&topic), request));
-        topic
+        self.topics.borrow_mut().insert(key, Rc::clone(&topic));
+        let keeping = Rc::clone(self).keep(Rc::clone(&topic), request);
+        self.work.spawn_local(async move {
+            keeping.await;
+            drop(place);
+        });
+        Ok(topic)
+    }
+
+    fn place(&self) -> Result<OwnedSemaphorePermit, CallError> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        place.map_err(|_| CallError::TooManyStreams { limit: WALLET_TOPICS })
+    }
+
+    /// Takes note that a wallet is being unloaded, and lets go of it.
+    pub(super) fn unloaded(&self, wallet: &str) {
+        self.wallets.forget(wallet);
+        let topics = self.topics.borrow();
+        for topic in topics.values().filter(|topic| topic.wallet.as_deref() == Some(wallet)) {
+            topic.ring.end(Some(CallError::WalletNotLoaded(wallet.to_owned())));
+        }
     }
 
     fn watch(&self, ring: &Arc<Ring>) {
@@ -164,11 +203,12 @@ impl Desk {
     /// joins before this task has its first turn.
     async fn keep(self: Rc<Self>, topic: Rc<Topic>, request: Request) {
         let post = self.lookout.post();
-        let object = object::client(self.link.profile, Rc::<Topic>::clone(&topic));
-        match self.control.register(&request, &object).await {
+        let (ear, namer) = self.ear(&topic);
+        let object = object::client(self.link.profile, ear);
+        match self.control.register(&request, &object, &self.wallets).await {
             Ok(handler) => {
                 topic.set_registered(Ok(()));
-                self.until_unused(&topic.ring).await;
+                self.serve(&topic.ring, namer).await;
                 self.forget(&topic);
                 self.control.unregister(handler).await;
             }
@@ -181,19 +221,43 @@ impl Desk {
         drop(post);
     }
 
-    async fn until_unused(&self, ring: &Ring) {
+    /// What hears the events of a topic, and what finds out the names of wallets in them.
+    fn ear(self: &Rc<Self>, topic: &Rc<Topic>) -> (Rc<dyn Ear>, Option<Namer>) {
+        if let Some(name) = topic.wallet.clone() {
+            let (topic, desk) = (Rc::clone(topic), Rc::downgrade(self));
+            return (Rc::new(OfWallet { topic, name, desk }), None);
+        }
+        if topic.method == Method::WalletLoaderHandleLoadWallet {
+            let (ear, namer) = Loaded::new(topic, &self.link);
+            return (ear, Some(namer));
+        }
+        (Rc::<Topic>::clone(topic), None)
+    }
+
+    /// Completes once nobody reads a topic any more.
+    async fn serve(&self, ring: &Ring, namer: Option<Namer>) {
+        let naming = async {
+            if let Some(namer) = namer {
+                namer.run(&self.control, &self.wallets).await;
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = self.until_over(ring) => {}
+            () = naming => {}
+        }
+    }
+
+    async fn until_over(&self, ring: &Ring) {
         let mut ending = self.ending.subscribe();
         tokio::select! {
-            () = ring.unused() => {}
+            () = ring.over() => {}
             _ = ending.wait_for(Option::is_some) => {}
         }
     }
 
     fn forget(&self, topic: &Rc<Topic>) {
-        let mut topics = self.topics.borrow_mut();
-        if topics.get(&topic.method).is_some_and(|known| Rc::ptr_eq(known, topic)) {
-            topics.remove(&topic.method);
-        }
+        self.topics.borrow_mut().retain(|_, known| !Rc::ptr_eq(known, topic));
     }
 
     async fn list_mempool(self: Rc<Self>, request: Request) -> Opened {
@@ -221,10 +285,10 @@ impl Desk {
             let post = desk.lookout.post();
             let asked = Rc::new(Asked(Arc::clone(&conversation)));
             let object = object::client(desk.link.profile, asked);
-            match desk.control.register(&request, &object).await {
+            match desk.control.register(&request, &object, &desk.wallets).await {
                 Ok(handler) => {
                     let _ = registered.send(Ok(()));
-                    desk.until_unused(&conversation.ring).await;
+                    desk.until_over(&conversation.ring).await;
                     desk.control.unregister(handler).await;
                 }
                 Err(error) => drop(registered.send(Err(error))),

@@ -29,18 +29,19 @@ enum Forms {
 impl Entry {
     /// Encodes an event for the messages of a method's stream; `None` if it has no place there.
     pub(super) fn new(method: Method, event: Event) -> Option<Arc<Self>> {
+        Self::arrived(method, event, SystemTime::now())
+    }
+
+    /// The same for an event that arrived earlier.
+    pub(super) fn arrived(method: Method, event: Event, time: SystemTime) -> Option<Arc<Self>> {
         let number = method.event_field(event.inner())?;
         let kind = kind(event.inner());
-        Some(Self::of(kind, forms(number, event)))
+        Some(Arc::new(Self { time, kind, forms: forms(number, event) }))
     }
 
     /// An entry with a field that is encoded already, which every subscriber sees.
     pub(super) fn encoded(field: Bytes) -> Arc<Self> {
-        Self::of(None, Forms::One(field))
-    }
-
-    fn of(kind: Option<Kind>, forms: Forms) -> Arc<Self> {
-        Arc::new(Self { time: SystemTime::now(), kind, forms })
+        Arc::new(Self { time: SystemTime::now(), kind: None, forms: Forms::One(field) })
     }
 
     /// Bytes that it keeps.

@@ -1,9 +1,10 @@
 //! Where streaming calls wait until a session takes them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bitcoin_grpc_contract::{Profile, Request, Target};
+use bitcoin_grpc_contract::{Profile, Request};
 use tokio::sync::{Notify, oneshot};
 
 use super::super::config::Notifications;
@@ -14,6 +15,32 @@ use crate::stream::EventStream;
 
 /// Streams that may wait to be opened. Opening one takes a millisecond or less.
 const OPENINGS: usize = 1024;
+
+/// Which of several pools opens streams.
+#[derive(Clone, Default)]
+pub struct StreamHub(Option<Arc<OnceLock<Arc<Hub>>>>);
+
+impl StreamHub {
+    /// Pools with copies of this leave all streams to the first of them, so that the node has one
+    /// subscription for each kind of events. Otherwise each opens its own.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    /// The hub for a pool's callers, and the same if the pool is to serve it.
+    pub(in crate::backend::ipc) fn join(&self, own: Hub) -> (Arc<Hub>, Option<Arc<Hub>>) {
+        let own = Arc::new(own);
+        let hub = self.0.as_ref().map_or(&own, |shared| shared.get_or_init(|| Arc::clone(&own)));
+        (Arc::clone(hub), Arc::ptr_eq(hub, &own).then_some(own.clone()))
+    }
+}
+
+impl fmt::Debug for StreamHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamHub").field("shared", &self.0.is_some()).finish_non_exhaustive()
+    }
+}
 
 /// What becomes of an opening.
 pub(in crate::backend::ipc) type Opened = Result<EventStream, CallError>;
@@ -50,10 +77,6 @@ impl Hub {
     ) -> Result<oneshot::Receiver<Opened>, CallError> {
         let profile = self.queue.profile_for(request.method())?;
         self.permit(profile)?;
-        let method = request.method();
-        if method.info().service.target() != Target::Root {
-            return Err(CallError::NotServed { method, what: "events of one wallet" });
-        }
         let mut waiting = self.lock();
         if waiting.len() >= OPENINGS {
             return Err(CallError::Busy { retry_after: RETRY_AFTER });

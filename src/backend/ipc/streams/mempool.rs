@@ -7,11 +7,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
-use bitcoin_grpc_contract::{CallbackAnswer, Event, Request};
-use futures_util::future::LocalBoxFuture;
+use bitcoin_grpc_contract::{Event, Request};
 
 use super::entry::Entry;
-use super::object::{self, Ear};
+use super::object::{self, Answering, Ear};
 use super::register::Control;
 use super::ring::{Bounds, Reader, Ring};
 use crate::error::CallError;
@@ -67,7 +66,7 @@ struct Listener {
 }
 
 impl Ear for Listener {
-    fn hear(self: Rc<Self>, event: Event) -> Option<LocalBoxFuture<'static, CallbackAnswer>> {
+    fn hear(self: Rc<Self>, event: Event) -> Option<Answering> {
         if let Some(entry) = Entry::new(self.method, event) {
             self.ring.push(entry);
         }

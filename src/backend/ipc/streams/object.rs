@@ -7,7 +7,7 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
-use bitcoin_grpc_contract::{CallbackAnswer, Event, Inner, Profile, callback};
+use bitcoin_grpc_contract::{At, CallbackAnswer, Event, GlueError, Inner, Profile, callback};
 use capnp::any_pointer;
 use capnp::capability::{
     Client, DispatchCallResult, FromClientHook, FromServer, Params, Promise, Results, Server,
@@ -15,10 +15,23 @@ use capnp::capability::{
 use capnp::private::capability::ClientHook;
 use futures_util::future::LocalBoxFuture;
 
+/// The answer to what the node asks. It must come in time.
+pub(super) type Answering = LocalBoxFuture<'static, CallbackAnswer>;
+
 /// Hears what the node says.
 pub(super) trait Ear {
-    /// An event. If it wants an answer, the answer is what the future gives; it must end in time.
-    fn hear(self: Rc<Self>, event: Event) -> Option<LocalBoxFuture<'static, CallbackAnswer>>;
+    /// An event, and the answer if it wants one.
+    fn hear(self: Rc<Self>, event: Event) -> Option<Answering>;
+
+    /// An event that passes objects of the node's; `None` stands for a null pointer. By default they
+    /// are let go of.
+    fn hear_with(self: Rc<Self>, event: Event, objects: Vec<Option<Client>>) -> Option<Answering> {
+        drop(objects);
+        self.hear(event)
+    }
+
+    /// The node has let go of the object. By default that is no news: we took it back.
+    fn released(&self) {}
 
     /// The node said something that cannot be read.
     fn misheard(&self, why: String);
@@ -47,25 +60,39 @@ impl Object {
         let Some((inner, at)) = self.profile.inner_at(interface, ordinal) else {
             return Promise::ok(());
         };
-        let read = params.get().map_err(Into::into);
-        let event = match read.and_then(|p| callback::read_event(inner, at, self.profile, p)) {
-            Ok((event, _)) => event,
-            // The end of a subscription, which is known from elsewhere, carries nothing.
-            Err(bitcoin_grpc_contract::GlueError::NoLayout) => return Promise::ok(()),
+        match self.hear(inner, at, params) {
+            Ok(None) => Promise::ok(()),
+            Ok(Some(answer)) => {
+                Promise::from_future(answer_with(answer, self.profile, inner, results))
+            }
+            // `destroy` carries nothing.
+            Err(GlueError::NoLayout) => {
+                self.ear.released();
+                Promise::ok(())
+            }
             Err(error) => {
                 self.ear.misheard(error.to_string());
-                return Promise::ok(());
+                Promise::ok(())
             }
-        };
-        match Rc::clone(&self.ear).hear(event) {
-            None => Promise::ok(()),
-            Some(answer) => Promise::from_future(answer_with(answer, self.profile, inner, results)),
         }
+    }
+
+    fn hear(
+        &self,
+        inner: Inner,
+        at: At,
+        params: &Params<any_pointer::Owned>,
+    ) -> Result<Option<Answering>, GlueError> {
+        let params = params.get()?;
+        let (event, _) = callback::read_event(inner, at, self.profile, params)?;
+        let objects = callback::event_objects(inner, at, params)?;
+        let ear = Rc::clone(&self.ear);
+        Ok(if objects.is_empty() { ear.hear(event) } else { ear.hear_with(event, objects) })
     }
 }
 
 async fn answer_with(
-    answer: LocalBoxFuture<'static, CallbackAnswer>,
+    answer: Answering,
     profile: &'static Profile,
     inner: Inner,
     mut results: Results<any_pointer::Owned>,

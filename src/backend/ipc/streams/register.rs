@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::super::fault::{Fault, of_reply};
 use super::super::link::{Caller, Link};
 use super::super::ready::{self, Tip};
+use super::super::wallets::Wallets;
 use super::super::wire;
 use crate::error::CallError;
 
@@ -41,13 +42,22 @@ impl Control {
         ready::tip(self.turn().await?.caller()).await
     }
 
-    /// Passes an object to the node for as long as the handler is kept.
+    /// Passes an object to the node, or to the wallet that the request names, for as long as the
+    /// handler is kept.
     pub(super) async fn register(
         &self,
         request: &Request,
         object: &Client,
+        wallets: &Rc<Wallets>,
     ) -> Result<handler::Client, CallError> {
-        let answer = self.turn().await?.caller().pass(request, object).await?;
+        let turn = self.turn().await?;
+        let wallet = match request.key() {
+            Some(name) => Some(wallets.find(turn.caller(), name).await?),
+            None => None,
+        };
+        let caller = turn.caller();
+        let caller = wallet.as_ref().map_or(caller, |wallet| caller.with(wallet.client()));
+        let answer = caller.pass(request, object).await?;
         let method = request.method();
         let Slot::Callable(at) = self.link.profile.slot(method) else {
             return Err(CallError::Internal("a method without a place was answered".to_owned()));

@@ -33,8 +33,8 @@ type End = Option<CallError>;
 pub(super) struct Ring {
     bounds: Bounds,
     state: Mutex<State>,
-    /// Woken when the last reader has left.
-    left: Notify,
+    /// Woken when the last reader has left, and at the end.
+    over: Notify,
 }
 
 #[derive(Default)]
@@ -52,7 +52,7 @@ struct State {
 
 impl Ring {
     pub(super) fn new(bounds: Bounds) -> Arc<Self> {
-        Arc::new(Self { bounds, state: Mutex::default(), left: Notify::new() })
+        Arc::new(Self { bounds, state: Mutex::default(), over: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -88,6 +88,7 @@ impl Ring {
         let mut state = self.lock();
         state.end.get_or_insert(end);
         wake(state);
+        self.over.notify_waiters();
     }
 
     /// Whether the end was told.
@@ -121,14 +122,14 @@ impl Ring {
         self.lock().readers
     }
 
-    /// Waits until there is no reader.
-    pub(super) async fn unused(&self) {
+    /// Waits until there is no reader, or no more to read.
+    pub(super) async fn over(&self) {
         loop {
-            let left = self.left.notified();
-            if self.readers() == 0 {
+            let over = self.over.notified();
+            if self.readers() == 0 || self.has_ended() {
                 return;
             }
-            left.await;
+            over.await;
         }
     }
 }
@@ -210,7 +211,7 @@ impl Drop for Reader {
             state.entries.clear();
             state.bytes = 0;
             drop(state);
-            self.ring.left.notify_waiters();
+            self.ring.over.notify_waiters();
         }
     }
 }
@@ -366,7 +367,7 @@ mod tests {
         ring.push(entry("a"));
         let unused = tokio::spawn({
             let ring = Arc::clone(&ring);
-            async move { ring.unused().await }
+            async move { ring.over().await }
         });
         drop(one);
         tokio::task::yield_now().await;

@@ -3,12 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bitcoin_grpc_contract::{CallbackAnswer, Event, Method};
-use futures_util::future::LocalBoxFuture;
+use bitcoin_grpc_contract::{Event, Method};
 use tokio::sync::watch;
 
 use super::entry::Entry;
-use super::object::Ear;
+use super::object::{Answering, Ear};
 use super::ring::{Bounds, Ring};
 use crate::error::CallError;
 
@@ -16,18 +15,25 @@ use crate::error::CallError;
 /// its mempool, so this is minutes of them; in bytes it is a dozen full blocks.
 const BOUNDS: Bounds = Bounds { events: 16_384, bytes: 64 * 1024 * 1024 };
 
+/// The same for the events of one wallet, which are some hundred bytes each: a rescan that finds
+/// thousands of transactions at once, and no more memory than that for each of many wallets.
+const WALLET_BOUNDS: Bounds = Bounds { events: 16_384, bytes: 4 * 1024 * 1024 };
+
 /// A kind of events.
 pub(super) struct Topic {
     pub(super) method: Method,
+    /// The wallet whose events they are, if they are those of a wallet.
+    pub(super) wallet: Option<String>,
     pub(super) ring: Arc<Ring>,
     /// Set once the node has answered.
     registered: watch::Sender<Option<Result<(), CallError>>>,
 }
 
 impl Topic {
-    pub(super) fn new(method: Method) -> Rc<Self> {
+    pub(super) fn new(method: Method, wallet: Option<String>) -> Rc<Self> {
+        let bounds = if wallet.is_some() { WALLET_BOUNDS } else { BOUNDS };
         let registered = watch::channel(None).0;
-        Rc::new(Self { method, ring: Ring::new(BOUNDS), registered })
+        Rc::new(Self { method, wallet, ring: Ring::new(bounds), registered })
     }
 
     /// Says what became of the registration.
@@ -47,7 +53,7 @@ impl Topic {
 }
 
 impl Ear for Topic {
-    fn hear(self: Rc<Self>, event: Event) -> Option<LocalBoxFuture<'static, CallbackAnswer>> {
+    fn hear(self: Rc<Self>, event: Event) -> Option<Answering> {
         if let Some(entry) = Entry::new(self.method, event) {
             self.ring.push(entry);
         }

@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use bitcoin_grpc_contract::wire::init_capnp::init;
 use bitcoin_grpc_contract::wire::proxy_capnp::{context, thread, thread_map};
-use bitcoin_grpc_contract::wire::wallet_capnp;
 use bitcoin_grpc_contract::wire::wallet_capnp::wallet::get_wallet_name_results;
 use bitcoin_grpc_contract::wire::wallet_capnp::wallet_loader::{
     get_wallets_results, load_wallet_results,
 };
+use bitcoin_grpc_contract::wire::wallet_capnp::{self, load_wallet_callback};
 use bitcoin_grpc_contract::{
     At, CallbackAnswer, Event, Inner, Method, Profile, Reply, Request, Service, callback, transfer,
     v1,
@@ -60,6 +60,8 @@ pub(super) struct Fake {
     pub(super) registered: RefCell<Vec<(usize, Method, Client)>>,
     /// Handlers made so far.
     pub(super) handlers: Cell<usize>,
+    /// The threads of the latest connection.
+    threads_of: RefCell<Option<Threads>>,
     /// Our client's threads.
     client_threads: RefCell<Option<thread_map::Client>>,
     /// What a call does with the object that it is lent.
@@ -97,6 +99,7 @@ impl Fake {
             too_late: Cell::default(),
             registered: RefCell::default(),
             handlers: Cell::default(),
+            threads_of: RefCell::default(),
             client_threads: RefCell::default(),
             lent: RefCell::default(),
         });
@@ -120,15 +123,8 @@ impl Fake {
 
     /// Tells every object that was registered by a method, and gives their answers' messages.
     pub(super) async fn tell(&self, method: Method, event: &Event) -> Vec<Said> {
-        let objects: Vec<_> = self
-            .registered
-            .borrow()
-            .iter()
-            .filter(|r| r.1 == method)
-            .map(|r| r.2.clone())
-            .collect();
         let mut said = Vec::new();
-        for object in objects {
+        for object in self.objects_of(method) {
             said.push(self.tell_one(&object, event).await);
         }
         said
@@ -158,6 +154,34 @@ impl Fake {
         call.send().promise.await
     }
 
+    /// Tells whoever wants to know that a wallet was loaded.
+    pub(super) async fn load(self: &Rc<Self>, name: &str) {
+        self.wallets.borrow_mut().push(name.to_owned());
+        let threads = self.threads_of.borrow().clone().expect("a client");
+        for object in self.objects_of(Method::WalletLoaderHandleLoadWallet) {
+            let interface = Inner::LoadWalletCallbackCall.interface_id();
+            let at = self.profile.inner(Inner::LoadWalletCallbackCall).expect("a place");
+            let fill = |params: any_pointer::Builder<'_>| {
+                let mut params = params.init_as::<load_wallet_callback::call_params::Builder<'_>>();
+                params.set_wallet(wallet(self, &threads, name));
+            };
+            self.call_object(&object, interface, at.ordinal, fill).await.expect("success");
+        }
+    }
+
+    /// Lets go of the objects that a method registered, as a wallet does when it is gone.
+    pub(super) async fn release(&self, method: Method) {
+        let interface = method.callback().expect("a callback");
+        for object in self.objects_of(method) {
+            self.call_object(&object, interface, 0, |_| {}).await.expect("success");
+        }
+    }
+
+    fn objects_of(&self, method: Method) -> Vec<Client> {
+        let registered = self.registered.borrow();
+        registered.iter().filter(|r| r.1 == method).map(|r| r.2.clone()).collect()
+    }
+
     /// Asks the client for a thread, as a node does before it calls from one of its own.
     pub(super) async fn client_thread(&self, name: &str) -> capnp::Result<()> {
         let map = self.client_threads.borrow().clone().expect("a client");
@@ -184,6 +208,7 @@ impl Fake {
         let network =
             twoparty::VatNetwork::new(read.compat(), write.compat_write(), Side::Server, options);
         let threads = Rc::new(RefCell::new(CapabilityServerSet::new()));
+        *self.threads_of.borrow_mut() = Some(Rc::clone(&threads));
         let init = object(&self, &threads, Inner::InitConstruct.interface_id(), &[]);
         // The peer's farewell is no error of ours.
         let _ = RpcSystem::new(Box::new(network), Some(init)).await;

@@ -10,6 +10,7 @@ mod streams;
 mod templates;
 mod throughput;
 mod translation;
+mod wallet_streams;
 mod wallets;
 
 use std::rc::Rc;

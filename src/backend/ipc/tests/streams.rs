@@ -31,7 +31,7 @@ fn always(config: &mut IpcConfig) {
     config.notifications = Notifications::Always;
 }
 
-async fn open(bench: &Bench, request: Request) -> Result<EventStream, CallError> {
+pub(super) async fn open(bench: &Bench, request: Request) -> Result<EventStream, CallError> {
     let call = Call { request, caller: Caller::Local, deadline: None };
     timeout(LONG, bench.pool.clone().call(call)).await.expect("in time")?.into_stream()
 }
@@ -70,7 +70,7 @@ async fn next(events: &mut EventStream) -> (u64, Field) {
 }
 
 /// How a stream ends, after its messages.
-async fn end(events: &mut EventStream) -> Option<CallError> {
+pub(super) async fn end(events: &mut EventStream) -> Option<CallError> {
     loop {
         match timeout(LONG, events.next()).await.expect("in time") {
             Some(Ok(_)) => {}
@@ -83,7 +83,7 @@ async fn end(events: &mut EventStream) -> Option<CallError> {
     }
 }
 
-async fn registered(bench: &Bench, number: usize) {
+pub(super) async fn registered(bench: &Bench, number: usize) {
     let all = async {
         while bench.node.registered.borrow().len() != number {
             settle().await;
