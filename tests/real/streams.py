@@ -3,13 +3,16 @@
 
     python tests/real/streams.py --addr 127.0.0.1:50051 --cli "bitcoin-cli -regtest ..." [--stop]
 
-The node must run with `-acceptnonstdtxn=1` and without peers, the proxy with `--notifications always
---allow control`. Each event is made to happen with bitcoin-cli and must arrive. With `--stop` the node is
-stopped at the end while all streams are open. Needs grpcio, grpcio-reflection and protobuf.
+The node must run with `-acceptnonstdtxn=1 -fallbackfee=0.0001 -blockversion=671088640` (a version bit
+without a meaning, for the alert) and without peers, the proxy with
+`--notifications always --allow control --allow wallet`. Each event is made to happen with bitcoin-cli and
+must arrive. With `--peer HOST:PORT`, a second node on regtest, connections are made, too. With `--stop` the
+node is stopped at the end while all streams are open. Needs grpcio, grpcio-reflection and protobuf.
 """
 
 import argparse
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -200,6 +203,148 @@ def scenario(proxy, cli):
     return streams
 
 
+WALLET = ["HandleUnload", "HandleShowProgress", "HandleStatusChanged", "HandleAddressBookChanged",
+          "HandleTransactionChanged", "HandleCanGetAddressesChanged"]
+DESCRIPTORS = 1 << 34
+NEW, UPDATED = 0, 1
+
+
+def transaction(stream, txid, change):
+    """Reads until the stream tells that of a transaction."""
+    while True:
+        event = stream.until("transaction_changed")
+        if display(event.txid) == txid and event.change == change:
+            return
+
+
+def wallets(proxy, cli):
+    """A wallet's life in its streams."""
+    name = f"streamed-{os.getpid()}"
+    its = lambda *args: cli(f"-rpcwallet={name}", *args)
+    loaded = Stream(proxy, "WalletLoader.HandleLoadWallet")
+    loaded.until("started")
+    messages = Stream(proxy, "Node.HandleInitMessage")
+    messages.until("started")
+    made = proxy.call("WalletLoader.CreateWallet", name=name, passphrase="", flags=DESCRIPTORS)
+    assert made.wallet_name == name, made
+    assert loaded.until("load_wallet").wallet_name == name
+    said = messages.until("init_message").message
+    yield f"a wallet was made, and told of by its name; the node said {said!r}"
+
+    streams = {kind: Stream(proxy, f"Wallet.{kind}", wallet=name) for kind in WALLET}
+    twice = Stream(proxy, "Wallet.HandleTransactionChanged", wallet=name)
+    for stream in [*streams.values(), twice]:
+        stream.until("started")
+    address = proxy.call("Wallet.GetNewDestination", wallet=name, address_type=2, label="rent").destination
+    entry = streams["HandleAddressBookChanged"].until("address_book_changed")
+    assert (entry.label, entry.is_mine, entry.change) == ("rent", True, NEW), entry
+    assert entry.destination == address, entry
+    streams["HandleCanGetAddressesChanged"].until("can_get_addresses_changed")
+    yield "an address: the address book, and the supply of addresses"
+
+    to = cli("decodescript", (b"\x00\x14" + address.witness_v0_key_hash).hex())["address"]
+    [block] = cli("generatetoaddress", 1, to)
+    coinbase = cli("getblock", block)["tx"][0]
+    for stream in (streams["HandleTransactionChanged"], twice):
+        transaction(stream, coinbase, NEW)
+    cli.mine(101)
+    before = proxy.call("Wallet.GetBalances", wallet=name).balances.balance_sat
+    assert before > 0
+    foreign = cli("decodescript", "51")["p2sh"]
+    sent = its("sendtoaddress", foreign, "0.5")
+    for stream in (streams["HandleTransactionChanged"], twice):
+        transaction(stream, sent, NEW)
+    cli.mine()
+    transaction(streams["HandleTransactionChanged"], sent, UPDATED)
+    after = proxy.call("Wallet.GetBalances", wallet=name).balances.balance_sat
+    assert after < before - 50_000_000, (before, after)
+    yield f"it received and sent, told each time to both who listen: {before} sat, then {after}"
+
+    its("rescanblockchain")
+    title = streams["HandleShowProgress"].until("show_wallet_progress").title
+    while streams["HandleShowProgress"].until("show_wallet_progress").progress_percent != 100:
+        pass
+    its("encryptwallet", "secret")
+    streams["HandleStatusChanged"].until("status_changed")
+    time.sleep(0.5)
+    streams["HandleStatusChanged"].drain()
+    its("walletpassphrase", "secret", 60)
+    streams["HandleStatusChanged"].until("status_changed")
+    its("walletlock")
+    streams["HandleStatusChanged"].until("status_changed")
+    yield f"progress of a rescan ({title!r}), and its status as it was encrypted, unlocked and locked"
+
+    began = time.monotonic()
+    cli("unloadwallet", name)
+    took = time.monotonic() - began
+    streams["HandleUnload"].until("unload_wallet")
+    for kind, stream in [*streams.items(), ("HandleTransactionChanged", twice)]:
+        stream.until("end")
+        if kind == "HandleUnload":
+            assert stream.error is None, stream.error
+        else:
+            assert stream.error.code() == grpc.StatusCode.NOT_FOUND, (kind, stream.error)
+    yield f"unloaded within {took:.2f} s with {len(streams) + 1} streams open; all of them ended"
+
+    cli("loadwallet", name)
+    assert loaded.until("load_wallet").wallet_name == name
+    again = [Stream(proxy, f"Wallet.{kind}", wallet=name) for kind in WALLET]
+    for stream in again:
+        stream.until("started")
+    yield "loaded again, told of by its name, and subscribed to anew"
+    for _ in range(100):
+        stream = Stream(proxy, "Wallet.HandleStatusChanged", wallet=name)
+        stream.until("started")
+        stream.call.cancel()
+        stream = Stream(proxy, "Wallet.HandleShowProgress", wallet=name)
+        stream.until("started")
+        stream.call.cancel()
+    yield "200 subscribe/cancel cycles on the wallet"
+    return [loaded, messages, *again]
+
+
+def operator(proxy, cli, peer):
+    """What concerns the operator, provoked on a running node."""
+    alerts = Stream(proxy, "Node.HandleNotifyAlertChanged")
+    boxes = Stream(proxy, "Node.HandleMessageBox", start={})
+    messages = Stream(proxy, "Node.HandleInitMessage")
+    connections = Stream(proxy, "Node.HandleNotifyNumConnectionsChanged")
+    streams = [alerts, boxes, messages, connections]
+    for stream in streams:
+        stream.until("started")
+    # Three periods of blocks with a version bit that nobody knows: signalling, locked in, active.
+    cli.mine(3 * 144)
+    alerts.until("notify_alert_changed")
+    warnings = proxy.call("Node.GetWarnings").warnings
+    assert warnings.original, warnings
+    yield f"an alert: {warnings.original!r}"
+
+    absent = "no-such-wallet"
+    update = Stream(proxy, "Chain.UpdateRwSetting", start={"name": "wallet"})
+    asked = update.until("settings_update")
+    kept = asked.value
+    wanted = [*(json.loads(kept or "null") or []), absent]
+    update.say(answer={"invocation_id": asked.invocation_id, "value": json.dumps(wanted), "action": 1})
+    update.until("end")
+    verified = queue.Queue()
+    threading.Thread(target=lambda: verified.put(proxy.call("WalletLoader.Verify")), daemon=True).start()
+    box = boxes.until("message_box")
+    assert verified.empty(), "the node did not wait for the answer"
+    boxes.say(answer={"invocation_id": box.invocation_id, "confirmed": True})
+    verified.get(timeout=PATIENCE_S)
+    said = messages.until("init_message").message
+    yield f"a message box ({box.message!r}) that the node waited for, and an init message ({said!r})"
+    if peer:
+        cli("addnode", peer, "onetry")
+        number = connections.until("notify_num_connections_changed").num_connections
+        assert number >= 1, number
+        cli("disconnectnode", cli("getpeerinfo")[0]["addr"])
+        while connections.until("notify_num_connections_changed").num_connections:
+            pass
+        yield "a peer came and went: the number of connections"
+    return streams
+
+
 def commands(proxy):
     """On a node without its RPC server: a command that a client serves."""
     served = Stream(proxy, "Chain.HandleRpc", start={"command": {
@@ -224,23 +369,33 @@ def commands(proxy):
     yield "a client that left in the middle of its command: the command fails"
 
 
+def scenarios(proxy, options):
+    if options.commands:
+        return [commands(proxy)]
+    cli = Cli(options.cli)
+    parts = {"chain": scenario(proxy, cli), "operator": operator(proxy, cli, options.peer), "wallets": wallets(proxy, cli)}
+    return [parts[name] for name in options.parts.split(",")]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--addr", required=True)
     parser.add_argument("--cli")
+    parser.add_argument("--peer", help="another node on regtest, to connect to")
+    parser.add_argument("--parts", default="chain,operator,wallets")
     parser.add_argument("--commands", action="store_true", help="the node runs with -server=0: only HandleRpc")
     parser.add_argument("--stop", action="store_true")
     parser.add_argument("--stay", action="store_true", help="keep the streams until they end")
     options = parser.parse_args()
     proxy = Proxy(options.addr)
-    steps = commands(proxy) if options.commands else scenario(proxy, Cli(options.cli))
     streams = []
-    while True:
-        try:
-            print("ok:", next(steps), flush=True)
-        except StopIteration as end:
-            streams = end.value or []
-            break
+    for steps in scenarios(proxy, options):
+        while True:
+            try:
+                print("ok:", next(steps), flush=True)
+            except StopIteration as end:
+                streams += end.value or []
+                break
     if options.stop:
         Cli(options.cli)("stop")
     if options.stop or options.stay:

@@ -36,7 +36,7 @@ const EARLY: [Service; 4] = [Service::Echo, Service::Chain, Service::Node, Servi
 /// An RPC command that only nodes with wallets have.
 const WALLET_COMMAND: &str = "createwallet";
 
-/// How long a node that held objects of ours may take to close the connection when it shuts down. The
+/// How long a node that has had objects of ours may take to close the connection when it shuts down. The
 /// branches of #10102 close it within a tenth of a second, and were seen to corrupt their memory when
 /// both sides closed it at once; those of #29409 wait for us.
 const NODE_CLOSES: Duration = Duration::from_secs(1);
@@ -186,7 +186,7 @@ impl Session {
     pub(super) async fn close_streams(&self, why: &CallError, ending: bool) {
         let desk = self.desk.borrow_mut().take();
         let Some(desk) = desk else { return };
-        let had_objects = desk.is_busy();
+        let had_objects = desk.has_passed_objects();
         desk.close(why).await;
         self.signs.release();
         if had_objects && ending {

@@ -52,6 +52,18 @@ impl Wallets {
         found.ok_or_else(|| CallError::WalletNotLoaded(name.to_owned()))
     }
 
+    /// Whether a wallet is loaded, and not being unloaded.
+    pub(super) async fn lists(
+        self: &Rc<Self>,
+        caller: Caller<'_>,
+        name: &str,
+    ) -> Result<bool, CallError> {
+        let wallets = loaded(caller).await?;
+        let listed = wallets.contains_key(name);
+        self.keep(wallets);
+        Ok(listed)
+    }
+
     fn keep(self: &Rc<Self>, wallets: HashMap<String, Rc<Held>>) {
         let before = self.kept.replace(wallets);
         self.let_go_later();

@@ -1,6 +1,6 @@
 //! Opens the streams of one session, and ends them with it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
@@ -54,6 +54,8 @@ pub(in crate::backend::ipc) struct Desk {
     places: Arc<Semaphore>,
     /// Rings that are told of the end. Those that nobody has any more are forgotten now and then.
     rings: RefCell<Vec<Weak<Ring>>>,
+    /// Whether the node has ever been given an object.
+    passed: Cell<bool>,
     /// Everything that has to end before the connection may.
     work: TaskTracker,
     /// Why the session ends, once it does.
@@ -79,6 +81,7 @@ impl Desk {
             places: Arc::new(Semaphore::new(WALLET_TOPICS)),
             topics: RefCell::default(),
             rings: RefCell::default(),
+            passed: Cell::default(),
             work: TaskTracker::new(),
             ending: watch::channel(None).0,
             taking: RefCell::default(),
@@ -114,9 +117,9 @@ impl Desk {
         self.lookout.end();
     }
 
-    /// Whether the node may hold objects of ours.
-    pub(in crate::backend::ipc) fn is_busy(&self) -> bool {
-        !self.work.is_empty()
+    /// Whether the node has ever been given objects of ours.
+    pub(in crate::backend::ipc) fn has_passed_objects(&self) -> bool {
+        self.passed.get()
     }
 
     async fn answer(self: Rc<Self>, opening: Opening) {
@@ -124,6 +127,7 @@ impl Desk {
         if reply.is_closed() {
             return;
         }
+        self.passed.set(true);
         let ending = self.ending.borrow().clone();
         let opened = match ending {
             Some(why) => Err(why),
@@ -206,11 +210,11 @@ impl Desk {
         let (ear, namer) = self.ear(&topic);
         let object = object::client(self.link.profile, ear);
         match self.control.register(&request, &object, &self.wallets).await {
-            Ok(handler) => {
+            Ok(registration) => {
                 topic.set_registered(Ok(()));
                 self.serve(&topic.ring, namer).await;
                 self.forget(&topic);
-                self.control.unregister(handler).await;
+                self.control.unregister(registration).await;
             }
             Err(error) => {
                 self.forget(&topic);
@@ -286,10 +290,10 @@ impl Desk {
             let asked = Rc::new(Asked(Arc::clone(&conversation)));
             let object = object::client(desk.link.profile, asked);
             match desk.control.register(&request, &object, &desk.wallets).await {
-                Ok(handler) => {
+                Ok(registration) => {
                     let _ = registered.send(Ok(()));
                     desk.until_over(&conversation.ring).await;
-                    desk.control.unregister(handler).await;
+                    desk.control.unregister(registration).await;
                 }
                 Err(error) => drop(registered.send(Err(error))),
             }

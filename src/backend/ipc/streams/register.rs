@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use bitcoin_grpc_contract::wire::handler_capnp::handler;
 use bitcoin_grpc_contract::wire::proxy_capnp::thread;
-use bitcoin_grpc_contract::{Inner, Request, Slot, callback};
+use bitcoin_grpc_contract::{Inner, Method, Request, Slot, callback};
 use capnp::capability::{Client, FromClientHook};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::fault::{Fault, of_reply};
+use super::super::held::Held;
 use super::super::link::{Caller, Link};
 use super::super::ready::{self, Tip};
 use super::super::wallets::Wallets;
@@ -42,21 +43,43 @@ impl Control {
         ready::tip(self.turn().await?.caller()).await
     }
 
-    /// Passes an object to the node, or to the wallet that the request names, for as long as the
-    /// handler is kept.
+    /// Passes an object to the node until the registration is [ended](Self::unregister).
     pub(super) async fn register(
         &self,
         request: &Request,
         object: &Client,
         wallets: &Rc<Wallets>,
-    ) -> Result<handler::Client, CallError> {
-        let turn = self.turn().await?;
-        let wallet = match request.key() {
-            Some(name) => Some(wallets.find(turn.caller(), name).await?),
-            None => None,
+    ) -> Result<Registration, CallError> {
+        let Some(name) = request.key() else {
+            let turn = self.turn().await?;
+            let handler = self.pass(turn.caller(), request, object).await?;
+            return Ok(Registration { handler, _wallet: None });
         };
-        let caller = turn.caller();
-        let caller = wallet.as_ref().map_or(caller, |wallet| caller.with(wallet.client()));
+        let turn = self.turn().await?;
+        let wallet = wallets.find(turn.caller(), name).await?;
+        let handler = self.pass(turn.caller().with(wallet.client()), request, object).await?;
+        if request.method() != Method::WalletHandleUnload {
+            return Ok(Registration { handler, _wallet: None });
+        }
+        // A wallet leaves the list before it says that it is unloaded, and says so once.
+        let listed = wallets.lists(turn.caller(), name).await;
+        drop(turn);
+        let registration = Registration { handler, _wallet: Some(wallet) };
+        match listed {
+            Ok(true) => Ok(registration),
+            listed => {
+                self.unregister(registration).await;
+                Err(listed.err().unwrap_or_else(|| CallError::WalletNotLoaded(name.to_owned())))
+            }
+        }
+    }
+
+    async fn pass(
+        &self,
+        caller: Caller<'_>,
+        request: &Request,
+        object: &Client,
+    ) -> Result<handler::Client, CallError> {
         let answer = caller.pass(request, object).await?;
         let method = request.method();
         let Slot::Callable(at) = self.link.profile.slot(method) else {
@@ -68,18 +91,26 @@ impl Control {
     }
 
     /// Takes an object back. Once this returns the node does not call it any more.
-    pub(super) async fn unregister(&self, handler: handler::Client) {
+    pub(super) async fn unregister(&self, registration: Registration) {
         let end = Inner::HandlerDisconnect;
         let (Ok(turn), Some(at)) = (self.turn().await, self.link.profile.inner(end)) else {
             return;
         };
         let Some(thread) = turn.caller().thread else { return };
-        let handler: Client = handler.cast_to();
+        let handler: Client = registration.handler.clone().cast_to();
         if let Err(error) = wire::run(&handler, end.interface_id(), at.ordinal, thread).await {
             // With the connection gone, the node has forgotten the object by itself.
             tracing::debug!(%error, "a subscription was not ended by the node");
         }
     }
+}
+
+/// An object of ours that the node has.
+pub(super) struct Registration {
+    handler: handler::Client,
+    /// A wallet must not go while somebody wants to be told of it: its process would end, and the
+    /// node with it. It tells first, and then waits until it is let go of.
+    _wallet: Option<Rc<Held>>,
 }
 
 /// The right to make calls on a [`Control`]'s thread.

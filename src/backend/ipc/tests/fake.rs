@@ -54,7 +54,8 @@ pub(super) struct Fake {
     pub(super) wallets: RefCell<Vec<String>>,
     /// Wallet objects that the client holds.
     pub(super) held: Cell<usize>,
-    /// Calls on wallets after their `destroy`: each would have ended a real node.
+    /// Calls on wallets after their `destroy`, and wallets let go of too early: each would have ended
+    /// a real node.
     pub(super) too_late: Cell<usize>,
     /// The objects that clients have registered, by the number of their handlers.
     pub(super) registered: RefCell<Vec<(usize, Method, Client)>>,
@@ -406,8 +407,14 @@ fn unimplemented() -> capnp::Error {
 
 impl Object {
     fn forget(&self) {
-        if self.wallet.take().is_some() {
-            self.node.held.set(self.node.held.get() - 1);
+        let Some(name) = self.wallet.take() else { return };
+        self.node.held.set(self.node.held.get() - 1);
+        let unloaded = !self.node.wallets.borrow().contains(&name);
+        let mut registered = self.node.registered.try_borrow_mut().into_iter();
+        let listening = registered.any(|all| all.iter().any(|r| r.1 == Method::WalletHandleUnload));
+        // A wallet's process ends if somebody still listens for its unloading when it goes.
+        if unloaded && self.node.held.get() == 0 && listening {
+            self.node.too_late.set(self.node.too_late.get() + 1);
         }
     }
 

@@ -195,6 +195,41 @@ fn a_wallet_that_is_unloaded_ends_its_streams_and_no_other() {
 }
 
 #[test]
+fn a_wallet_is_held_until_nobody_listens_for_its_unloading() {
+    local(async || {
+        let bench = bench(FEBRUARY, &["a"]).await;
+        let unloads = open(&bench, unloading("a")).await.unwrap();
+        // Longer than wallets are kept otherwise.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(bench.node.held.get(), 1);
+        bench.node.wallets.borrow_mut().clear();
+        let unload = Event::UnloadWalletCallbackCall(Default::default());
+        bench.node.tell(Method::WalletHandleUnload, &unload).await;
+        // That its client reads nothing makes no difference.
+        nothing_held(&bench).await;
+        assert_eq!(bench.node.registered.borrow().len(), 0);
+        drop(unloads);
+        bench.handle.shutdown().await;
+    });
+}
+
+#[test]
+fn who_wants_to_hear_of_an_unloading_that_has_begun_is_told_so() {
+    local(async || {
+        let bench = bench(FEBRUARY, &["a"]).await;
+        // The wallet is at hand when it leaves the list.
+        drop(open(&bench, transactions("a")).await.unwrap());
+        bench.node.wallets.borrow_mut().clear();
+        let refused = open(&bench, unloading("a")).await.unwrap_err();
+        assert_eq!(refused, CallError::WalletNotLoaded("a".to_owned()));
+        assert_eq!(bench.node.count(Method::WalletHandleUnload), 1);
+        registered(&bench, 0).await;
+        nothing_held(&bench).await;
+        bench.handle.shutdown().await;
+    });
+}
+
+#[test]
 fn a_wallet_that_lets_go_of_our_object_is_gone_and_may_come_back() {
     local(async || {
         let bench = bench(FEBRUARY, &["a"]).await;
