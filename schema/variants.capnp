@@ -3,6 +3,7 @@
 # Layouts of older generations, where they differ from the newest. Generated from
 # schema/profiles/ by codegen; `cargo run -p bitcoin-grpc-codegen` writes it anew.
 
+using BilingualStr = import "/common.capnp".BilingualStr;
 using BlockCreateOptions = import "/mining.capnp".BlockCreateOptions;
 using BlockInfo = import "/chain.capnp".BlockInfo;
 using Context = import "/mp/proxy.capnp".Context;
@@ -277,6 +278,13 @@ struct JSONRPCRequestPr29409At202505 {
   version @7 :Int32;
 }
 
+struct MessageBoxCallbackCallParamsPr10102At202407 {
+  context @0 :Context;
+  message @1 :BilingualStr;
+  caption @2 :Text;
+  style @3 :UInt32;
+}
+
 struct MiningCheckBlockParamsCoreAt30 {
   block @0 :Data;
   options @1 :BlockCheckOptionsCoreAt30;
@@ -315,6 +323,14 @@ struct NodeMapPortParamsPr10102At202407 {
 struct ProxyInfoPr10102At202407 {
   proxy @0 :Data;
   randomizeCredentials @1 :Bool;
+}
+
+struct QuestionCallbackCallParamsPr10102At202407 {
+  context @0 :Context;
+  message @1 :BilingualStr;
+  nonInteractiveMessage @2 :Text;
+  caption @3 :Text;
+  style @4 :UInt32;
 }
 
 struct WalletAddressPr10102At202407 {

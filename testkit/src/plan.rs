@@ -13,7 +13,7 @@ use bitcoin_grpc_codegen::names::{pascal, snake};
 use bitcoin_grpc_codegen::schema::{Content, Entry, Field, Schema, Type};
 use prost_reflect::{FieldDescriptor, MessageDescriptor};
 
-use crate::generation::{Layout, literal};
+use crate::generation::{Layout, is_pointer, literal};
 use crate::tree::Tree;
 
 /// Fields that older generations name otherwise: owner, name, older name.
@@ -33,9 +33,17 @@ const GONE: [(&str, &str, Tree); 4] = [
     ("Node.mapPort", "useUPnP", Tree::Bool(false)),
 ];
 
-/// Fields of requests that are not for the node: keys of objects, and what a subscriber wants of the
-/// events.
-const OURS: [&str; 5] = ["handle", "wallet", "kinds", "include_block_data", "include_undo_data"];
+/// Fields of requests that are not for the node: keys of objects, what a subscriber wants of the
+/// events, and how an answer finds its invocation.
+const OURS: [&str; 7] = [
+    "handle",
+    "wallet",
+    "kinds",
+    "include_block_data",
+    "include_undo_data",
+    "invocation_id",
+    "answer_within",
+];
 
 /// Where the fields of one message stand.
 #[derive(Debug)]
@@ -252,6 +260,10 @@ fn place(owner: &str, layout: &Layout, field: &Field, newest: &[Field]) -> Optio
     let older = OLD_NAMES.iter().find(|(o, name, _)| *o == owner && *name == field.name);
     let older = older.and_then(|(_, _, older)| layout.slot(older));
     let slot = older.or_else(|| layout.slot(&field.name))?;
+    // A number that says what a struct says now is for who knows what it means.
+    if matches!(field.ty, Type::Struct { .. }) && !is_pointer(&slot.ty) {
+        return None;
+    }
     let flag = flag_of(&field.name);
     let flag = layout.slot(&flag).filter(|_| newest.iter().any(|f| f.name == flag));
     Some(Place {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use bitcoin_grpc_codegen::facts::Profile;
+use bitcoin_grpc_codegen::names::pascal;
 use bitcoin_grpc_codegen::schema::{Interface, Method as SchemaMethod, Schema};
 use bitcoin_grpc_codegen::{Paths, contract};
 use bitcoin_grpc_contract::{Method, Slot};
@@ -34,6 +35,29 @@ pub struct Peer {
     pub structs: BTreeMap<String, Plan>,
     /// What can be called.
     pub passages: BTreeMap<Method, Passage>,
+    /// What the node calls on objects of its client's.
+    pub callbacks: Vec<Callback>,
+}
+
+/// The way of the values of one method of a callback interface.
+#[derive(Debug)]
+pub struct Callback {
+    /// Interface and method.
+    pub name: String,
+    /// Number of the method on the wire.
+    pub ordinal: u16,
+    /// Type id of the interface.
+    pub interface_id: u64,
+    /// Plan of the event.
+    pub event: Plan,
+    /// Layout of the parameters.
+    pub params: Layout,
+    /// Plan of the client's answer, if the node asks for one.
+    pub answer: Option<Plan>,
+    /// Layout of the results.
+    pub results: Layout,
+    /// The parameters have a context.
+    pub has_context: bool,
 }
 
 /// The way of one method's values.
@@ -97,7 +121,8 @@ impl Peer {
             Method::ALL.into_iter().filter(|m| matches!(profile.slot(*m), Slot::Callable(_)));
         let passages =
             callable.map(|method| (method, passage(schema, pool, &generation, method))).collect();
-        Self { generation, structs, passages }
+        let callbacks = callbacks(schema, pool, &generation);
+        Self { generation, structs, passages, callbacks }
     }
 }
 
@@ -163,6 +188,58 @@ fn passage(
         params,
         results,
     }
+}
+
+/// The methods of all objects that a client passes in the methods of a generation's services.
+fn callbacks(schema: &Schema, pool: &DescriptorPool, generation: &Generation) -> Vec<Callback> {
+    let mut all = Vec::new();
+    let interfaces = schema.interfaces.values().filter(|i| is_callback(&i.name));
+    for interface in interfaces.filter(|i| generation.facts.interfaces.contains_key(&i.name)) {
+        for newest in interface.methods.iter().filter(|m| m.name != "destroy") {
+            all.extend(callback(schema, pool, generation, interface, newest));
+        }
+    }
+    all
+}
+
+fn is_callback(name: &str) -> bool {
+    name == "ChainNotifications" || name.ends_with("Callback")
+}
+
+/// Named after its interface, or after its method where the interface has several.
+fn callback(
+    schema: &Schema,
+    pool: &DescriptorPool,
+    generation: &Generation,
+    interface: &Interface,
+    newest: &SchemaMethod,
+) -> Option<Callback> {
+    let facts = generation.facts.method(&interface.name, &newest.name)?;
+    let stem = match newest.name.as_str() {
+        "call" => interface.name.trim_end_matches("Callback").to_owned(),
+        name => pascal(name),
+    };
+    let asks = !newest.results.is_empty();
+    let descriptor =
+        message(pool, &format!("{stem}{}", if asks { "Invocation" } else { "Event" }))?;
+    let owner = format!("{}.{}", interface.name, newest.name);
+    let (params, results) = (generation.list(&facts.params), generation.list(&facts.results));
+    let subject =
+        |newest, layout, params| Subject { owner: &owner, newest, layout: Some(layout), params };
+    let answer = asks.then(|| {
+        let descriptor = message(pool, &format!("{stem}Answer")).expect("an answer's message");
+        Plan::new(schema, descriptor, &subject(&newest.results, &results, true))
+    });
+    Some(Callback {
+        ordinal: facts.ordinal,
+        interface_id: id(&generation.facts.interfaces[&interface.name].id),
+        event: Plan::new(schema, descriptor, &subject(&newest.params, &params, false)),
+        has_context: params.slot("context").is_some(),
+        answer,
+        params,
+        results,
+        name: owner,
+    })
 }
 
 /// The message that opens a call, and the one that answers it if it is no stream.

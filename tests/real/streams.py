@@ -382,7 +382,7 @@ def main():
     parser.add_argument("--addr", required=True)
     parser.add_argument("--cli")
     parser.add_argument("--peer", help="another node on regtest, to connect to")
-    parser.add_argument("--parts", default="chain,operator,wallets")
+    parser.add_argument("--parts", default="operator,chain,wallets")
     parser.add_argument("--commands", action="store_true", help="the node runs with -server=0: only HandleRpc")
     parser.add_argument("--stop", action="store_true")
     parser.add_argument("--stay", action="store_true", help="keep the streams until they end")

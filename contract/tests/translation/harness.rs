@@ -97,14 +97,14 @@ impl Subject {
 }
 
 /// Hands the root of a message of one segment on.
-fn read<T>(segment: &[u8], read: impl FnOnce(any_pointer::Reader<'_>) -> T) -> T {
+pub(crate) fn read<T>(segment: &[u8], read: impl FnOnce(any_pointer::Reader<'_>) -> T) -> T {
     let segments = [segment];
     let message = Reader::new(SegmentArray::new(&segments), ReaderOptions::new());
     read(message.get_root().expect("a root"))
 }
 
 /// The only segment of what is written, in a first segment that is large enough.
-fn written(
+pub(crate) fn written(
     mut write: impl FnMut(any_pointer::Builder<'_>) -> Result<(), GlueError>,
 ) -> Result<Vec<u8>, GlueError> {
     let mut words = FIRST_WORDS;

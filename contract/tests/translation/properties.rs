@@ -67,7 +67,7 @@ fn replies_arrive(profile: &str) {
 }
 
 /// Looks at every method before it fails, as one cause often has many effects.
-fn hold(outcomes: impl Iterator<Item = Result<(), String>>) {
+pub(crate) fn hold(outcomes: impl Iterator<Item = Result<(), String>>) {
     let failures: Vec<_> = outcomes.filter_map(Result::err).collect();
     assert!(failures.is_empty(), "{} methods fail\n\n{}", failures.len(), failures.join("\n\n"));
 }
@@ -86,7 +86,7 @@ fn run(
     })
 }
 
-fn runner() -> TestRunner {
+pub(crate) fn runner() -> TestRunner {
     let cases =
         if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
     TestRunner::new(Config {
@@ -97,7 +97,7 @@ fn runner() -> TestRunner {
     })
 }
 
-type Case = Result<(), TestCaseError>;
+pub(crate) type Case = Result<(), TestCaseError>;
 
 fn request_arrives(subject: &Subject, message: &DynamicMessage) -> Case {
     allowed(subject, message)?;
@@ -153,19 +153,19 @@ fn refused(subject: &Subject, message: &DynamicMessage, lacking: &[String]) -> C
     }
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T) -> Case {
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T) -> Case {
     match found == expected {
         true => Ok(()),
         false => Err(TestCaseError::fail(format!("expected {expected:?}, found {found:?}"))),
     }
 }
 
-fn alike(found: &DynamicMessage, expected: &DynamicMessage) -> Case {
+pub(crate) fn alike(found: &DynamicMessage, expected: &DynamicMessage) -> Case {
     let (found_text, expected_text) = (found.to_text_format(), expected.to_text_format());
     let difference = format!("expected {expected_text}\nfound    {found_text}");
     if found == expected { Ok(()) } else { Err(TestCaseError::fail(difference)) }
 }
 
-fn glue(place: &'static str) -> impl Fn(GlueError) -> TestCaseError {
+pub(crate) fn glue(place: &'static str) -> impl Fn(GlueError) -> TestCaseError {
     move |error| TestCaseError::fail(format!("{place}: {error}"))
 }
