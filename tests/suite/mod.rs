@@ -6,6 +6,7 @@ mod golden;
 mod harness;
 mod health;
 mod load;
+mod node_streams;
 mod objects;
 mod raw;
 mod receive;
