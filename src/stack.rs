@@ -5,12 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bitcoin_grpc_contract::Method;
+use tokio::sync::watch;
 use tower::{ServiceBuilder, ServiceExt};
 
+use crate::backend::NodeState;
 use crate::call::{Call, CallService, Outcome};
 use crate::error::CallError;
 use crate::layer::admission::AdmissionLayer;
 use crate::layer::deadline::{DeadlineLayer, Deadlines};
+use crate::layer::retry::RetryLayer;
 use crate::layer::rights::{Rights, RightsLayer};
 use crate::layer::streams::StreamsLayer;
 use crate::layer::telemetry::TelemetryLayer;
@@ -29,8 +32,13 @@ pub struct Layers {
     pub admission: AdmissionLayer,
 }
 
-/// Puts the layers in front of a backend. The first sees a call first and its answer last.
-pub fn compose<B: CallService + Sync>(layers: &Layers, backend: B) -> Stack {
+/// Puts the layers in front of a backend of which that is known. The first sees a call first and its answer
+/// last.
+pub fn compose<B: CallService + Sync>(
+    layers: &Layers,
+    backend: B,
+    state: watch::Receiver<NodeState>,
+) -> Stack {
     let service = ServiceBuilder::new()
         // Sees every call and how it ended, also those that the other layers answer.
         .layer(TelemetryLayer)
@@ -42,6 +50,9 @@ pub fn compose<B: CallService + Sync>(layers: &Layers, backend: B) -> Stack {
         .layer(layers.streams.clone())
         // Outside the queue, so that waiting for a place counts too.
         .layer(DeadlineLayer::new(layers.deadlines))
+        // Outside of what bounds the work: who waits for the next node must not keep others from being
+        // told that there is none.
+        .layer(RetryLayer::new(state))
         // Right before the backend, whose work it bounds.
         .layer(layers.admission.clone())
         .service(backend);

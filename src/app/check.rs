@@ -10,7 +10,7 @@ use bitcoin_grpc_contract::{Method, Needs, Profile, Service, Slot};
 use super::AppError;
 use super::watch::tip;
 use crate::backend::NodeInfo;
-use crate::backend::ipc::{IpcConfig, Notifications, probe};
+use crate::backend::ipc::{IpcConfig, Notifications, Place, probe};
 use crate::config::Config;
 use crate::layer::rights::Rights;
 use crate::output::say;
@@ -25,11 +25,19 @@ pub(super) async fn check(config: &Config) -> Result<(), AppError> {
 async fn found(config: &IpcConfig) -> Result<NodeInfo, AppError> {
     probe(config)
         .await
-        .map_err(|error| AppError::NoNode { error, advice: advice(&config.socket).to_owned() })
+        .map_err(|error| AppError::NoNode { error, advice: advice_for(&config.place).to_owned() })
+}
+
+/// What to look at if there is no node.
+pub(super) fn advice_for(place: &Place) -> &'static str {
+    match place {
+        Place::Unix(socket) => advice(socket),
+        Place::Spawn(_) => SPAWNED,
+    }
 }
 
 /// What to look at if nothing answers at a socket.
-pub(super) fn advice(socket: &Path) -> &'static str {
+fn advice(socket: &Path) -> &'static str {
     match std::fs::metadata(socket) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => NOT_ALLOWED,
         Err(_) => NO_SOCKET,
@@ -46,12 +54,14 @@ const NO_SOCKET: &str = "There is no such socket. Is the node running, with -ipc
 starts one; a plain bitcoind has no IPC. Is it on that chain (--chain) and in that data directory (--datadir)?";
 const NOT_ALLOWED: &str = "The socket may not be opened. Only the user that runs the node may; run bitcoin-grpc as that user.";
 const NOT_A_SOCKET: &str = "That is not a socket. --node names the node's socket, usually node.sock in its data directory.";
+const SPAWNED: &str =
+    "What the node said stands in the log. docs/spawn.md tells how nodes are started.";
 const NOBODY_LISTENS: &str = "The socket is there, but nobody listens on it: the node has probably ended without removing it.";
 const NOT_UNDERSTOOD: &str = "Something listens there, but it does not answer as a known Bitcoin Core does. If it is one, \
 --profile names its generation.";
 
 fn report(node: &NodeInfo, config: &Config) -> String {
-    let mut out = format!("node      unix:{}\n", config.node.socket.display());
+    let mut out = format!("node      {}\n", config.node.place);
     let _ = writeln!(out, "profile   {} ({})", node.profile.name, node.profile.title);
     let _ = writeln!(out, "tip       {}\n", tip(node));
     for service in Service::ALL {

@@ -7,6 +7,7 @@ use bitcoin_grpc_devnode::host::Host;
 use super::AppError;
 use super::listen::Address;
 use super::serve;
+use crate::backend::ipc::Place;
 use crate::config::Config;
 use crate::output::say;
 
@@ -14,7 +15,7 @@ use crate::output::say;
 pub(super) async fn demo(mut config: Config) -> Result<(), AppError> {
     let folder = tempfile::Builder::new().prefix("bitcoin-grpc-demo-").tempdir()?;
     let socket = folder.path().join("node.sock");
-    config.node.socket = socket.clone();
+    config.node.place = Place::Unix(socket.clone());
     // What the node speaks is found out as with any other.
     config.node.profile = None;
     let interval = config.embedded.pace.block;

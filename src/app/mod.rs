@@ -33,6 +33,9 @@ pub enum AppError {
         /// What to do about it.
         advice: String,
     },
+    /// The node that was spawned ended, and there is to be no other one.
+    #[error("{0}")]
+    NodeGone(String),
     /// The embedded node does not start, or ends badly.
     #[error("the embedded node: {0}")]
     Node(#[from] bitcoin_grpc_devnode::host::HostError),

@@ -7,9 +7,9 @@ use super::AppError;
 use super::listen::Address;
 use super::server::Server;
 use super::signals::Signals;
-use super::watch::report;
+use super::watch::{self, report};
 use super::worker::{Started, Starter};
-use crate::backend::ipc::{IpcConfig, IpcPool, StreamHub};
+use crate::backend::ipc::{IpcConfig, IpcPool, Place, StreamHub};
 use crate::config::Config;
 use crate::layer::admission::AdmissionLayer;
 use crate::layer::streams::StreamsLayer;
@@ -21,10 +21,20 @@ pub(super) async fn serve(config: Config) -> Result<(), AppError> {
     let signals = Signals::catch()?;
     let server = Server::start(&config.server, starter(&config)).await?;
     greet(&server.addresses(), &config);
-    let reporting = tokio::spawn(report(server.states(), config.node.socket.clone()));
-    let outcome = server.run(signals.first()).await;
+    let reporting = tokio::spawn(report(server.states(), config.node.place.clone()));
+    let gone = watch::gone(server.states());
+    let (end, ended) = tokio::sync::oneshot::channel();
+    let stop = async {
+        tokio::select! {
+            () = signals.first() => {}
+            why = gone => drop(end.send(why)),
+        }
+    };
+    let outcome = server.run(stop).await;
     reporting.abort();
-    Ok(outcome?)
+    outcome?;
+    // Without a signal there was no node left to serve.
+    ended.await.map_or(Ok(()), |why| Err(AppError::NodeGone(why)))
 }
 
 fn greet(addresses: &[Address], config: &Config) {
@@ -34,12 +44,19 @@ fn greet(addresses: &[Address], config: &Config) {
             tracing::warn!(%address, "everybody who reaches this address can use the node, unencrypted");
         }
     }
-    say(format_args!("connecting to the node at unix:{}", config.node.socket.display()));
+    match &config.node.place {
+        Place::Unix(_) => say(format_args!("connecting to the node at {}", config.node.place)),
+        Place::Spawn(spawn) => say(format_args!("starting the node: {}", spawn.command)),
+    }
 }
 
 /// Starts a pool behind the layers, on a worker.
 fn starter(config: &Config) -> Starter {
     let layers = layers(config);
+    let stop_limit = match &config.node.place {
+        Place::Unix(_) => DISCONNECT,
+        Place::Spawn(spawn) => DISCONNECT + spawn.stop_limit,
+    };
     let node = share(&config.node, config.server.threads.get());
     Arc::new(move || {
         let (pool, state, handle) = IpcPool::start(node.clone());
@@ -50,10 +67,11 @@ fn starter(config: &Config) -> Starter {
             handle.shutdown().await;
         };
         Started {
-            stack: compose(&layers, pool),
+            stack: compose(&layers, pool, state.clone()),
             state,
             end_streams: Box::new(move || streams.close()),
             stop: Box::pin(stop),
+            stop_limit,
         }
     })
 }
@@ -61,6 +79,9 @@ fn starter(config: &Config) -> Starter {
 /// For how long the backend waits for the node's answers to calls that outlasted the drain, or whose
 /// clients went away. Real reads take milliseconds; what waits for an event is not worth waiting for.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
+
+/// For how long the backend may take to disconnect: longer than it waits for the node's last answers.
+pub const DISCONNECT: Duration = Duration::from_secs(5);
 
 /// The layers that a configuration describes.
 #[must_use]

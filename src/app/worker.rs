@@ -25,9 +25,6 @@ use crate::stack::Stack;
 /// New connections that may wait for a worker to take them. It takes them at once unless it is busy.
 const DEALT: usize = 64;
 
-/// For how long the backend may take to disconnect: longer than it waits for the node's last answers.
-const DISCONNECT: Duration = Duration::from_secs(5);
-
 /// For how long the last answers may take to be written once the backend is gone.
 const FLUSH: Duration = Duration::from_secs(1);
 
@@ -44,6 +41,8 @@ pub struct Started {
     pub end_streams: Box<dyn FnOnce()>,
     /// Ends the backend cleanly. It is awaited on the worker's thread, where the backend lives.
     pub stop: Pin<Box<dyn Future<Output = ()>>>,
+    /// For how long that may take.
+    pub stop_limit: Duration,
 }
 
 impl fmt::Debug for Started {
@@ -115,7 +114,10 @@ async fn work(
     let mut clients = JoinSet::new();
     take_clients(&shared, &grpc, &mut dealt, &mut clients).await;
     (backend.end_streams)();
-    finish(clients, backend.stop, shared.drain_limit).await;
+    let (stop, limit) = (backend.stop, backend.stop_limit);
+    // Its time begins when it is first awaited.
+    let stop = async move { timeout(limit, stop).await.is_ok() };
+    finish(clients, stop, shared.drain_limit).await;
 }
 
 /// Serves every connection that is dealt, until it is time to drain.
@@ -177,13 +179,9 @@ async fn serve_here(
 }
 
 /// Lets the calls end, then the backend, then what is left of the connections.
-async fn finish(
-    mut clients: JoinSet<()>,
-    stop: Pin<Box<dyn Future<Output = ()>>>,
-    drain_limit: Duration,
-) {
+async fn finish(mut clients: JoinSet<()>, stop: impl Future<Output = bool>, drain_limit: Duration) {
     let drained = timeout(drain_limit, all_ended(&mut clients)).await.is_ok();
-    if timeout(DISCONNECT, stop).await.is_err() {
+    if !stop.await {
         tracing::warn!("the node's connection did not close in time");
     }
     if !drained {

@@ -16,6 +16,8 @@ pub enum NodeState {
         /// Why the last try failed, or the last connection ended. `None` before the first failure.
         last_error: Option<String>,
     },
+    /// Connected to a node that was spawned and does nothing until a caller has it start.
+    Held,
     /// Connected to a node that still loads its chain, and must not be asked about it.
     Loading,
     /// Calls are answered.
@@ -23,6 +25,11 @@ pub enum NodeState {
     /// Connected, but every server thread for reads is held by a call that does not end. Only a
     /// restart of the node mends that, unless one of the calls ends after all.
     Stuck(NodeInfo),
+    /// The node that was spawned has ended, and there will be no other one.
+    Ended {
+        /// How it ended, and why that was the last one.
+        why: String,
+    },
     /// The backend was shut down.
     Stopped,
 }

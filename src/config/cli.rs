@@ -22,7 +22,8 @@ A gRPC face for a Bitcoin Core node.
 
 bitcoin-grpc connects to the IPC socket of a node that runs on this machine and offers what it finds \
 there as typed gRPC services. The node must listen on that socket: start it as `bitcoin -m node \
--ipcbind=unix` (or `bitcoin-node -ipcbind=unix`).";
+-ipcbind=unix` (or `bitcoin-node -ipcbind=unix`). Or let bitcoin-grpc start the node, and end it with itself: \
+--node \"spawn:bitcoin-node -regtest\".";
 
 const EXAMPLES: &str = "\
 First steps:
@@ -102,7 +103,9 @@ impl Command {
                 matches!(option.group, Group::Node | Group::Log) || option.name == "allow"
             }
             Self::Demo => {
-                (option.group != Group::Node && option.name != "socket") || option.name == "profile"
+                let own = ["socket", "inetd", "led"];
+                (option.group != Group::Node && !own.contains(&option.name))
+                    || option.name == "profile"
             }
             Self::Devnode => {
                 matches!(option.group, Group::Embedded | Group::Log) || option.name == "profile"

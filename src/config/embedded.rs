@@ -50,6 +50,10 @@ pub struct EmbeddedConfig {
     pub pace: Pace,
     /// Where it keeps its chain.
     pub data_dir: Option<PathBuf>,
+    /// Whether it serves the socket that is standard input.
+    pub inetd: bool,
+    /// Whether it knows nothing until its client tells it.
+    pub led: bool,
     /// What goes wrong with it.
     pub faults: Vec<FaultSpec>,
 }
@@ -63,6 +67,7 @@ impl EmbeddedConfig {
             chain: self.chain,
             pace: self.pace,
             data_dir: self.data_dir,
+            led: self.led,
             faults: self.faults,
             trouble: |what| tracing::warn!("the embedded node: {what}"),
             ..HostOptions::new(socket, self.profile)
@@ -81,6 +86,8 @@ pub(super) fn embedded(reader: &mut Reader<'_>) -> EmbeddedConfig {
         chain: chain(reader),
         pace: pace(reader),
         data_dir: reader.one("data-dir", directory),
+        inetd: reader.one("inetd", switch).unwrap_or(false),
+        led: reader.one("led", switch).unwrap_or(false),
         faults: reader
             .all("fault", |text| text.parse().map_err(|error: FaultSpecError| error.to_string())),
     }

@@ -8,6 +8,9 @@ use super::fault::Fault;
 use super::options::{Opt, option};
 use super::typed::{Source, Typed};
 
+/// Options whose value may be a list of words.
+const LISTS: [&str; 1] = ["node"];
+
 /// Adds what a file says.
 pub(super) fn read(path: &Path, typed: &mut Typed, faults: &mut Vec<Fault>) {
     let place = || path.display().to_string();
@@ -37,7 +40,9 @@ pub(super) fn parse(text: &str, place: &str, typed: &mut Typed, faults: &mut Vec
 
 fn values(option: &Opt, value: Value) -> Result<Vec<String>, String> {
     match value {
-        Value::Array(values) if option.many => values.into_iter().map(text).collect(),
+        Value::Array(values) if option.many || LISTS.contains(&option.name) => {
+            values.into_iter().map(text).collect()
+        }
         value => Ok(vec![text(value)?]),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin_grpc_contract::{Access, PROFILES, Profile};
@@ -12,10 +13,11 @@ use super::embedded::{self, EmbeddedConfig};
 use super::fault::Faults;
 use super::paths::{self, Chain, MAX_SOCKET_PATH};
 use super::reader::Reader;
+use super::spawn;
 use crate::app::listen::Address;
 use crate::app::logging::{LogConfig, LogForm};
 use crate::app::server::ServerConfig;
-use crate::backend::ipc::{IpcConfig, LeaseConfig, Leases, Notifications};
+use crate::backend::ipc::{IpcConfig, LeaseConfig, Leases, Notifications, Place};
 use crate::frontend::grpc::limits::KEEPALIVE;
 use crate::layer::admission::Limits;
 use crate::layer::deadline::Deadlines;
@@ -79,7 +81,7 @@ fn node(reader: &mut Reader<'_>, home: Option<&Path>, embeds: bool) -> IpcConfig
     let usual = IpcConfig::default();
     IpcConfig {
         // An embedded node brings its own.
-        socket: if embeds { PathBuf::new() } else { socket(reader, home) },
+        place: if embeds { usual.place } else { place(reader, home) },
         profile: reader.one("profile", profile),
         connections: count(reader, "connections", usual.connections),
         read_threads: count(reader, "read-threads", usual.read_threads),
@@ -104,6 +106,15 @@ fn leases(reader: &mut Reader<'_>) -> LeaseConfig {
         reader.fault("leases-per-caller", format!("is more than --leases, {}", config.total));
     }
     config
+}
+
+fn place(reader: &mut Reader<'_>, home: Option<&Path>) -> Place {
+    if spawn::is_wanted(reader) {
+        return spawn::spawn(reader, home)
+            .map_or(Place::Unix(PathBuf::new()), |config| Place::Spawn(Arc::new(config)));
+    }
+    spawn::refuse(reader);
+    Place::Unix(socket(reader, home))
 }
 
 fn socket(reader: &mut Reader<'_>, home: Option<&Path>) -> PathBuf {
@@ -273,7 +284,7 @@ pub(super) fn any_time(text: &str) -> Result<Duration, String> {
     if time > LONGEST_TIME { Err("is longer than a year".to_owned()) } else { Ok(time) }
 }
 
-fn some_time(text: &str) -> Result<Duration, String> {
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
     let time = any_time(text)?;
     if time.is_zero() { Err("must not be zero".to_owned()) } else { Ok(time) }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::backend::ipc::{Restart, STOP_LIMIT, Start};
 use crate::config::cli::Command;
 use crate::config::file;
 use crate::config::options::option;
@@ -23,6 +24,13 @@ fn mean(flags: &[(&str, &str)]) -> Result<Config, Faults> {
     Config::mean(invocation("", &[], flags), Some(Path::new(HOME)))
 }
 
+fn socket(config: &Config) -> PathBuf {
+    match &config.node.place {
+        Place::Unix(path) => path.clone(),
+        Place::Spawn(config) => panic!("{}", config.command),
+    }
+}
+
 fn faults(flags: &[(&str, &str)]) -> Vec<String> {
     mean(flags).unwrap_err().0.iter().map(ToString::to_string).collect()
 }
@@ -30,10 +38,7 @@ fn faults(flags: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn nothing_typed_is_the_default() {
     let config = mean(&[]).unwrap();
-    assert_eq!(
-        config.node.socket,
-        paths::default_data_directory(Path::new(HOME)).join("node.sock")
-    );
+    assert_eq!(socket(&config), paths::default_data_directory(Path::new(HOME)).join("node.sock"));
     assert_eq!(config.server.listen, [Address::Tcp(LISTEN.parse().unwrap())]);
     assert_eq!(config.server.threads, ServerConfig::THREADS);
     assert_eq!(config.rights, Rights::open());
@@ -107,12 +112,65 @@ fn listening_beyond_this_machine_must_be_said_out_loud() {
 
 #[test]
 fn the_socket_by_chain_directory_and_name() {
-    let socket = |flags| mean(flags).unwrap().node.socket;
+    let socket = |flags| socket(&mean(flags).unwrap());
     assert_eq!(
         socket(&[("chain", "regtest"), ("datadir", "/d")]),
         Path::new("/d/regtest/node.sock")
     );
     assert_eq!(socket(&[("node", "unix:/x/y.sock")]), Path::new("/x/y.sock"));
+}
+
+#[test]
+fn a_node_to_be_started_by_its_command() {
+    let spawned = |flags: &[(&str, &str)]| match mean(flags).unwrap().node.place {
+        Place::Spawn(config) => config,
+        Place::Unix(path) => panic!("{}", path.display()),
+    };
+    let config = spawned(&[("node", "spawn:node -regtest '-datadir=/a b'")]);
+    assert_eq!(config.command.program, "node");
+    assert_eq!(config.command.arguments, ["-regtest", "-datadir=/a b"]);
+    assert_eq!((config.restart, config.start), (Restart::OnFailure, Start::Auto));
+    assert_eq!(config.stop_limit, STOP_LIMIT);
+    let config = spawned(&[
+        ("node", "spawn:node"),
+        ("restart", "never"),
+        ("start", "manual"),
+        ("stop-limit", "5s"),
+        ("threads", "1"),
+    ]);
+    assert_eq!((config.restart, config.start), (Restart::Never, Start::Manual));
+    assert_eq!(config.stop_limit, Duration::from_secs(5));
+}
+
+#[test]
+fn a_file_can_give_the_command_as_a_list() {
+    let file = "node = [\"spawn:/a b/node\", \"-x=1 2\"]";
+    let config = Config::mean(invocation(file, &[], &[]), Some(Path::new(HOME))).unwrap();
+    let Place::Spawn(config) = config.node.place else { panic!("a socket") };
+    assert_eq!(config.command.program, "/a b/node");
+    assert_eq!(config.command.arguments, ["-x=1 2"]);
+}
+
+#[test]
+fn what_a_spawned_node_cannot_have_is_a_fault() {
+    let node = ("node", "spawn:node -regtest");
+    for other in [
+        ("chain", "regtest"),
+        ("datadir", "/d"),
+        ("threads", "2"),
+        ("connections", "3"),
+        ("start", "later"),
+        ("restart", "sometimes"),
+        ("stop-limit", "0s"),
+    ] {
+        assert_eq!(faults(&[node, other]).len(), 1, "{other:?}");
+    }
+    for option in ["start", "restart", "stop-limit"] {
+        let value = if option == "stop-limit" { "5s" } else { "bad" };
+        assert!(!faults(&[("node", "unix:/x"), (option, value)]).is_empty(), "{option}");
+    }
+    assert_eq!(faults(&[("node", "spawn:")]).len(), 1);
+    assert_eq!(faults(&[("node", "spawn:node 'open")]).len(), 1);
 }
 
 #[test]

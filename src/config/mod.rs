@@ -9,6 +9,7 @@ pub mod meant;
 pub mod options;
 mod paths;
 mod reader;
+mod spawn;
 pub mod typed;
 
 pub use cli::{Command, Invocation, command};

@@ -68,7 +68,31 @@ pub const OPTIONS: &[Opt] = &[
         "NODE",
         "unix:PATH",
         false,
-        "Socket of the node. Without it: node.sock in the node's data directory for --chain"
+        "Socket of the node, or spawn:COMMAND to start one as a child, with its arguments (docs/spawn.md). Without it: node.sock in the node's data directory for --chain"
+    ),
+    option!(
+        Node,
+        "start",
+        "START",
+        "WHO",
+        false,
+        "Who makes a spawned node run: auto, or manual for a caller with the right lifecycle, by Node.BaseInitialize and Node.AppInitMain [default: auto]"
+    ),
+    option!(
+        Node,
+        "restart",
+        "RESTART",
+        "WHEN",
+        false,
+        "When a spawned node that ended is started again: always, on-failure or never [default: on-failure]"
+    ),
+    option!(
+        Node,
+        "stop-limit",
+        "STOP_LIMIT",
+        "TIME",
+        false,
+        "How long a spawned node may take to stop before it is killed [default: 10m]"
     ),
     option!(
         Node,
@@ -142,6 +166,22 @@ pub const OPTIONS: &[Opt] = &[
         "PATH",
         false,
         "Where the embedded node listens [default: node.sock in --data-dir, or else in a new temporary folder]"
+    ),
+    option!(
+        Embedded,
+        "inetd",
+        "INETD",
+        "",
+        false,
+        "Serve the one client at the other end of standard input, which has to be a socket, and end with it"
+    ),
+    option!(
+        Embedded,
+        "led",
+        "LED",
+        "",
+        false,
+        "Know nothing until the client calls Node.BaseInitialize and Node.AppInitMain, as `bitcoin-node -ipcfd` does"
     ),
     option!(
         Embedded,

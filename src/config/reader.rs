@@ -36,6 +36,11 @@ impl<'a> Reader<'a> {
         values
     }
 
+    /// The words of an option, as they were typed.
+    pub(super) fn words(&self, name: &str) -> Vec<String> {
+        self.typed.get(name).map(|given| given.values.clone()).unwrap_or_default()
+    }
+
     /// The value of an option, read by `parse`. Of several the last counts.
     pub(super) fn one<T>(
         &mut self,

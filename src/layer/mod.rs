@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod deadline;
 mod early;
+pub mod retry;
 pub mod rights;
 pub mod streams;
 pub mod telemetry;

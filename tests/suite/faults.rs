@@ -107,6 +107,13 @@ fn reason(status: &Status) -> String {
     status.get_details_error_info().unwrap().reason
 }
 
+/// A transaction that spends a coin which is not there.
+fn transaction() -> Vec<u8> {
+    let input = [&[7; 32][..], &[0; 4], &[0], &[255; 4]].concat();
+    let output = [&[1, 0, 0, 0, 0, 0, 0, 0][..], &[1, 0x51]].concat();
+    [&[2, 0, 0, 0, 1][..], &input, &[1], &output, &[0; 4]].concat()
+}
+
 /// The default rate, in satoshi per 1000 vB.
 const RATE: i64 = 3000;
 
@@ -125,13 +132,31 @@ async fn exceptions_become_statuses_and_the_next_call_is_answered() {
 }
 
 #[tokio::test]
-async fn a_lost_connection_is_told_and_mended_and_nothing_is_sent_twice() {
+async fn a_read_whose_connection_is_lost_is_asked_once_more() {
     for fault in ["disconnect=before", "disconnect=during", "half", "garbage", "oversize"] {
         let world = World::start(&[&format!("{fault}@Chain.relayDustFee/first:1")]).await;
+        assert_eq!(world.dust().await.unwrap(), RATE, "{fault}");
+        assert_eq!(world.host.faults().calls(DUST), 2, "{fault}");
+        let world = World::start(&[&format!("{fault}@Chain.relayDustFee/first:2")]).await;
         let status = world.dust().await.unwrap_err();
         assert_eq!(reason(&status), "NODE_LOST", "{fault}: {status}");
-        assert_eq!(world.host.faults().calls(DUST), 1, "{fault}");
+        assert_eq!(world.host.faults().calls(DUST), 2, "{fault}");
         assert_eq!(world.dust_again().await, RATE);
+    }
+}
+
+#[tokio::test]
+async fn what_has_an_effect_is_sent_once_whatever_becomes_of_it() {
+    const BROADCAST: Called = Called::Method(Method::ChainBroadcastTransaction);
+    for fault in ["disconnect=before", "disconnect=during", "half", "garbage", "oversize"] {
+        let world = World::start(&[&format!("{fault}@Chain.broadcastTransaction/first:1")]).await;
+        let mut chain = world.chain.clone();
+        let tx = transaction().into();
+        let request = v1::ChainBroadcastTransactionRequest { tx, ..Default::default() };
+        let status = chain.broadcast_transaction(request).await.unwrap_err();
+        assert_eq!(reason(&status), "NODE_LOST", "{fault}: {status}");
+        assert_eq!(world.dust_again().await, RATE);
+        assert_eq!(world.host.faults().calls(BROADCAST), 1, "{fault}");
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bitcoin_grpc::app::listen::Address;
+use bitcoin_grpc::app::serve::DISCONNECT;
 use bitcoin_grpc::app::server::{Server, ServerConfig, ServerError};
 use bitcoin_grpc::app::worker::Started;
 use bitcoin_grpc::backend::{NodeInfo, NodeState};
@@ -129,10 +130,11 @@ impl Harness {
         let starter = move || {
             let (admission, streams) = (layers.admission.clone(), layers.streams.clone());
             Started {
-                stack: compose(&layers, backend.clone()),
+                stack: compose(&layers, backend.clone(), states.clone()),
                 state: states.clone(),
                 end_streams: Box::new(move || streams.close()),
                 stop: Box::pin(async move { admission.close() }),
+                stop_limit: DISCONNECT,
             }
         };
         let config = ServerConfig {

@@ -13,6 +13,7 @@ mod receive;
 mod reflection;
 mod requests;
 mod rights;
+mod spawn;
 mod statuses;
 mod streams;
 mod time;

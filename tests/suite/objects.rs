@@ -7,10 +7,11 @@ use std::time::Duration;
 use bitcoin::consensus::encode::{deserialize, serialize};
 use bitcoin::hashes::Hash;
 use bitcoin_grpc::app::listen::Address;
+use bitcoin_grpc::app::serve::DISCONNECT;
 use bitcoin_grpc::app::server::{Server, ServerConfig};
 use bitcoin_grpc::app::worker::Started;
 use bitcoin_grpc::backend::NodeState;
-use bitcoin_grpc::backend::ipc::{IpcConfig, IpcPool, LeaseConfig, Leases};
+use bitcoin_grpc::backend::ipc::{IpcConfig, IpcPool, LeaseConfig, Leases, Place};
 use bitcoin_grpc::frontend::grpc::services::block_template_client::BlockTemplateClient;
 use bitcoin_grpc::frontend::grpc::services::mining_client::MiningClient;
 use bitcoin_grpc::layer::admission::{AdmissionLayer, Limits};
@@ -50,7 +51,7 @@ impl Miner {
         let node = Host::start(options).await.unwrap();
         let leases = Leases::new(leases);
         let ipc = IpcConfig {
-            socket,
+            place: Place::Unix(socket),
             leases: leases.clone(),
             settle: Duration::ZERO,
             socket_age: Duration::ZERO,
@@ -87,8 +88,14 @@ async fn serve(ipc: IpcConfig) -> (String, oneshot::Sender<()>, JoinHandle<()>) 
     };
     let starter = move || {
         let (pool, state, handle) = IpcPool::start(ipc.clone());
-        let stack = compose(&layers, pool);
-        Started { stack, state, end_streams: Box::new(|| ()), stop: Box::pin(handle.shutdown()) }
+        let stack = compose(&layers, pool, state.clone());
+        Started {
+            stack,
+            state,
+            end_streams: Box::new(|| ()),
+            stop: Box::pin(handle.shutdown()),
+            stop_limit: DISCONNECT,
+        }
     };
     let config = ServerConfig {
         listen: vec![Address::Tcp("127.0.0.1:0".parse().unwrap())],

@@ -63,6 +63,9 @@ impl Life {
         loop {
             let shared =
                 Rc::new(Shared::with_faults(node, self.options.profile, self.faults.clone()));
+            if self.options.led {
+                shared.be_led();
+            }
             let server = bind(runtime, &self.options, &shared)?;
             // Whoever waits for the word waits as long as the node starts.
             let _ = ready.take().map(|ready| ready.send(()));

@@ -26,6 +26,8 @@ pub struct HostOptions {
     pub pace: Pace,
     /// Where it keeps its chain; none for in memory only.
     pub data_dir: Option<PathBuf>,
+    /// Whether the node knows nothing until its client tells it.
+    pub led: bool,
     /// What goes wrong from the start on.
     pub faults: Vec<FaultSpec>,
     /// Who is told when something does not work out while the node runs.
@@ -44,6 +46,7 @@ impl HostOptions {
             chain: ChainOptions::default(),
             pace: Pace::default(),
             data_dir: None,
+            led: false,
             faults: Vec::new(),
             trouble: |_| {},
         }

@@ -18,6 +18,7 @@ mod handler;
 mod init;
 mod inspect;
 mod interrupt;
+mod led;
 mod legacy;
 mod listener;
 mod object;

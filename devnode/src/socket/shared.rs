@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Deaths;
 use super::handler::{Command, Registry, Signals, ValidationQueue};
+use super::led::Led;
 use super::legacy::Later;
 use crate::fault::Faults;
 use crate::node::Node;
@@ -56,6 +57,8 @@ pub struct Shared {
     finished: Cell<bool>,
     /// Number of block templates that clients hold.
     pub(super) templates: Cell<usize>,
+    /// The life of a node that its client leads.
+    pub(super) led: Led,
 }
 
 impl std::fmt::Debug for Shared {
@@ -103,7 +106,13 @@ impl Shared {
             threads: Cell::new(0),
             finished: Cell::new(false),
             templates: Cell::new(0),
+            led: Led::default(),
         }
+    }
+
+    /// From now on the node knows nothing until its client tells it, as `bitcoin-node -ipcfd N` does.
+    pub fn be_led(&self) {
+        self.led.begin();
     }
 
     /// The node, to be asked.
@@ -181,7 +190,10 @@ impl Shared {
 
     /// Ends soon after the node was told to stop, and listeners have heard of it.
     pub(super) async fn ended(&self) {
-        self.wait(Duration::MAX, |node| node.shutdown_requested().then_some(())).await;
+        self.wait(Duration::MAX, |node| {
+            (node.shutdown_requested() && self.led.may_end()).then_some(())
+        })
+        .await;
         if !self.finished.replace(true) {
             self.change(Node::flush);
         }

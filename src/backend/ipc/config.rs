@@ -1,11 +1,14 @@
 //! What can be set about the connection to the node, and the bounds that cannot.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin_grpc_contract::Profile;
 
 use super::leases::{LeaseConfig, Leases};
+use super::spawn::SpawnConfig;
 use super::streams::StreamHub;
 
 /// Connections to the node. All of them end in the node's one event loop, so more do not make it
@@ -63,11 +66,29 @@ pub enum Notifications {
     Never,
 }
 
+/// Where a node is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// Somebody else runs it; it listens on this unix socket.
+    Unix(PathBuf),
+    /// This program starts it.
+    Spawn(Arc<SpawnConfig>),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Spawn(config) => write!(f, "spawn:{}", config.command),
+        }
+    }
+}
+
 /// How to reach a node, and how much to ask of it at once.
 #[derive(Debug, Clone)]
 pub struct IpcConfig {
-    /// The node's unix socket.
-    pub socket: PathBuf,
+    /// Where the node is.
+    pub place: Place,
     /// Generation to assume in place of the one found out.
     pub profile: Option<&'static Profile>,
     /// Connections to open. See [`CONNECTIONS`].
@@ -103,7 +124,7 @@ pub struct IpcConfig {
 impl Default for IpcConfig {
     fn default() -> Self {
         Self {
-            socket: PathBuf::new(),
+            place: Place::Unix(PathBuf::new()),
             profile: None,
             connections: CONNECTIONS,
             read_threads: READ_THREADS,

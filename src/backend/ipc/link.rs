@@ -1,6 +1,6 @@
 //! A connection with the objects on it, and single calls on them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::fault::{self, Fault};
 use super::held::{Bin, Emptier};
 use super::objects::Objects;
 use super::signs::Signs;
+use super::spawn::Lifecycle;
 use super::wire::{self, Answer};
 use crate::error::CallError;
 
@@ -32,6 +33,8 @@ pub(super) struct Link {
     pub(super) profile: &'static Profile,
     pub(super) objects: Objects,
     pub(super) signs: Rc<Signs>,
+    /// The life of a node that is led over this connection.
+    pub(super) life: OnceCell<Rc<Lifecycle>>,
     /// Where objects go that nobody uses any more.
     pub(super) bin: Rc<Bin>,
     /// Who empties the bin, until it is put to work.
@@ -47,7 +50,13 @@ impl Link {
         let (bin, emptier) = Bin::new();
         let (objects, threads_made) = (Objects::default(), Cell::new(0));
         let emptier = RefCell::new(Some(emptier));
-        Self { profile, objects, signs, bin, emptier, connection, threads_made }
+        let life = OnceCell::new();
+        Self { profile, objects, signs, life, bin, emptier, connection, threads_made }
+    }
+
+    /// Whether the node has a chain that may be asked about, as far as its life is ours to know.
+    pub(super) fn has_chain(&self) -> bool {
+        self.life.get().is_none_or(|life| life.is_running())
     }
 
     /// Lets objects be destroyed as they are thrown away.

@@ -8,6 +8,7 @@
 //! names (`wallets.rs`). Everything that belongs to a connection lives on one thread; only the queue
 //! is shared. `supervisor.rs` connects (`connector.rs`, `connection.rs`), finds out what the node
 //! speaks (`detect.rs`), waits until it has loaded (`ready.rs`), and begins anew when it goes away.
+//! A node that is ours to start and to end is in `spawn/`.
 
 mod config;
 mod connection;
@@ -27,6 +28,7 @@ mod session;
 mod signs;
 mod size;
 mod socket;
+mod spawn;
 mod streams;
 mod supervisor;
 mod threads;
@@ -40,10 +42,11 @@ mod worker;
 mod tests;
 
 pub use config::{
-    BIG_READS, BLOCKING_THREADS, CONNECTIONS, DRAIN_LIMIT, IpcConfig, Notifications, QUEUE,
+    BIG_READS, BLOCKING_THREADS, CONNECTIONS, DRAIN_LIMIT, IpcConfig, Notifications, Place, QUEUE,
     READ_THREADS, REPLACED_THREADS, RETIRE_AFTER, RETIRE_BLOCKING_AFTER, SETTLE, SOCKET_AGE,
 };
 pub use leases::{LEASE_TIME, LEASES, LEASES_PER_CALLER, LeaseConfig, Leases};
 pub use pool::{IpcHandle, IpcPool, ReplyFuture};
 pub use probe::probe;
+pub use spawn::{Command, Restart, STOP_LIMIT, SpawnConfig, Start};
 pub use streams::StreamHub;

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tower::Service;
 
-use super::config::IpcConfig;
+use super::config::{IpcConfig, Place};
 use super::leases::Leases;
 use super::queue::Queue;
 use super::streams::{Hub, Opened};
@@ -75,7 +75,8 @@ impl IpcPool {
         let (state, states) = watch::channel(NodeState::Connecting { last_error: None });
         let (stop, stopping) = oneshot::channel();
         let (done, stopped) = oneshot::channel();
-        let own = Hub::new(config.notifications, Arc::clone(&queue));
+        let spawns = matches!(config.place, Place::Spawn(_));
+        let own = Hub::new(config.notifications, spawns, Arc::clone(&queue));
         let (hub, served) = config.streams.join(own);
         let supervisor =
             Supervisor { config, queue: Arc::clone(&queue), hub: served, state, stop: stopping };

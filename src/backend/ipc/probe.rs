@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
-use super::config::IpcConfig;
-use super::ready;
+use super::config::{IpcConfig, Place};
+use super::connector::Connector;
 use super::session::{Session, SessionError};
+use super::spawn::{Next, Nursery, describe as describe_end};
 use crate::backend::NodeInfo;
 use crate::error::CallError;
 
@@ -24,14 +25,43 @@ pub async fn probe(config: &IpcConfig) -> Result<NodeInfo, CallError> {
 }
 
 async fn look(config: IpcConfig) -> Result<NodeInfo, SessionError> {
-    let session = Session::establish(&config).await?;
-    let info = describe(&session, &config).await;
+    let nursery = match &config.place {
+        Place::Unix(path) => return look_at(&config, &Connector::Unix(path.clone())).await,
+        Place::Spawn(config) => Nursery::new(config),
+    };
+    loop {
+        let (child, connector) = nursery.start()?;
+        let seen = look_at(&config, &connector).await;
+        let status = child.end(nursery.config.stop_limit).await;
+        match seen {
+            // It has no Node: what else it has is only seen while it runs.
+            Err(SessionError::NotLed(_)) if nursery.cannot_be_led() == Next::OtherWay => {}
+            Err(SessionError::Lost) => return Err(SessionError::Exited(describe_end(status))),
+            seen => return seen,
+        }
+    }
+}
+
+async fn look_at(config: &IpcConfig, connector: &Connector) -> Result<NodeInfo, SessionError> {
+    if let Connector::Spawned(child) = connector {
+        child.listens().await.map_err(SessionError::Absent)?;
+    }
+    let session = Session::establish(config, connector).await?;
+    let info = match &config.place {
+        // It is not made to run: a look must not do that.
+        Place::Spawn(_) if connector.is_led() => session.can_be_led().map(|()| NodeInfo {
+            profile: session.profile,
+            services: session.services(),
+            tip: None,
+        }),
+        _ => describe(&session, config).await,
+    };
     session.close().await;
     info
 }
 
 async fn describe(session: &Session, config: &IpcConfig) -> Result<NodeInfo, SessionError> {
-    let tip = match timeout(PATIENCE, ready::wait(session.first(), config)).await {
+    let tip = match timeout(PATIENCE, session.ready(config)).await {
         Ok(tip) => Some(tip?),
         Err(_) => None,
     };

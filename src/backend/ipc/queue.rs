@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::fault::RETRY_AFTER;
 use super::leases::{Seat, Use};
 use super::size::is_big;
+use super::spawn::may_come_early;
 use super::waits::{Goal, Member, WaitId, Waits};
 use crate::call::Call;
 use crate::error::CallError;
@@ -81,6 +82,13 @@ pub(super) enum Gate {
         profile: &'static Profile,
         /// The services that answer.
         services: Arc<[Service]>,
+    },
+    /// Those are that may come before the chain is loaded; others are answered with this.
+    Early {
+        /// The node's generation.
+        profile: &'static Profile,
+        /// Why they are not taken.
+        why: CallError,
     },
     /// They are answered with this.
     Shut(CallError),
@@ -240,6 +248,16 @@ impl Queue {
         state.epoch
     }
 
+    /// Takes the calls that may come before the chain is loaded.
+    pub(super) fn open_early(&self, profile: &'static Profile, why: CallError) {
+        self.lock().gate = Gate::Early { profile, why };
+    }
+
+    /// Number of the present epoch.
+    pub(super) fn epoch(&self) -> u64 {
+        self.lock().epoch
+    }
+
     /// Takes no more calls, but lets those in line have their turn. Waits end: what they wait for may
     /// be long in coming.
     pub(super) fn close(&self, why: CallError) {
@@ -318,6 +336,8 @@ impl State {
     fn place_of(&self, method: Method) -> Result<(&'static Profile, At), CallError> {
         let (profile, services) = match &self.gate {
             Gate::Open { profile, services } => (profile, services),
+            Gate::Early { profile, why } if !may_come_early(method) => return Err(why.clone()),
+            Gate::Early { profile, .. } => (profile, &Arc::from([Service::Node])),
             Gate::Shut(why) => return Err(why.clone()),
         };
         let at = match profile.slot(method) {

@@ -60,9 +60,13 @@ impl Question {
 }
 
 /// Waits until the chain can be asked, and gives its tip.
-pub(super) async fn wait(link: &Link, config: &IpcConfig) -> Result<Tip, SessionError> {
+pub(super) async fn wait(
+    link: &Link,
+    connector: &Connector,
+    config: &IpcConfig,
+) -> Result<Tip, SessionError> {
     let on = link.make_thread().await?;
-    let asker = Asker { link, on: &on, config };
+    let asker = Asker { link, on: &on, connector, config };
     match Question::for_profile(link.profile) {
         Question::MakeMining => asker.make_mining().await?,
         Question::NodeRpc => asker.node_rpc().await?,
@@ -80,6 +84,7 @@ pub(super) async fn wait(link: &Link, config: &IpcConfig) -> Result<Tip, Session
 struct Asker<'a> {
     link: &'a Link,
     on: &'a thread::Client,
+    connector: &'a Connector,
     config: &'a IpcConfig,
 }
 
@@ -126,7 +131,7 @@ impl Asker<'_> {
     }
 
     async fn age(&self) -> Result<(), SessionError> {
-        let age = Connector::Unix(self.config.socket.clone()).age().unwrap_or_default();
+        let age = self.connector.age().unwrap_or_default();
         sleep(self.config.socket_age.saturating_sub(age)).await;
         self.first_tip().await
     }

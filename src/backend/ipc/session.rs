@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin_grpc_contract::wire::proxy_capnp::thread;
-use bitcoin_grpc_contract::{Method, Profile, Service, v1};
+use bitcoin_grpc_contract::{Method, Profile, Service, Slot, v1};
 use futures_util::future::select_all;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_local};
@@ -20,7 +20,9 @@ use super::held::Holdings;
 use super::leases::{Ended, Home};
 use super::link::{Caller, Link};
 use super::queue::{Lane, Queue};
+use super::ready::{self, Tip};
 use super::signs::Signs;
+use super::spawn::{Lifecycle, SettingsError, SpawnConfig, global_args};
 use super::streams::{Desk, Hub};
 use super::wallets::Wallets;
 use super::worker::{Crew, Worker};
@@ -56,6 +58,27 @@ pub(super) enum SessionError {
     /// A call that belongs to connecting failed.
     #[error("the node did not answer a question about its state: {0}")]
     Question(#[from] CallError),
+    /// A node could not be started.
+    #[error("cannot start {0}: {1}")]
+    Spawn(String, std::io::Error),
+    /// A spawned node would have no settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A spawned node is not there to be connected to.
+    #[error("{0}")]
+    Absent(&'static str),
+    /// The node serves a descriptor, but has no methods that would make it run.
+    #[error("a node of this generation ({0}) cannot be led by its descriptor")]
+    NotLed(&'static str),
+    /// A spawned node does not come to run.
+    #[error("{0}")]
+    Unstarted(String),
+    /// A caller had the node stopped.
+    #[error("the node was stopped by a caller")]
+    Unwanted,
+    /// A spawned node ended.
+    #[error("the node ended ({0})")]
+    Exited(String),
     /// It took too long.
     #[error("the node did not finish the handshake within {} s", HANDSHAKE_LIMIT.as_secs())]
     Slow,
@@ -71,6 +94,7 @@ pub(super) enum SessionError {
 pub(super) struct Session {
     pub(super) profile: &'static Profile,
     pub(super) signs: Rc<Signs>,
+    connector: Connector,
     links: Vec<Rc<Link>>,
     crew: RefCell<Option<Rc<Crew>>>,
     holding: RefCell<Option<Holding>>,
@@ -98,22 +122,75 @@ fn hold(holdings: &Rc<Holdings>, mut ended: mpsc::UnboundedReceiver<Ended>) -> H
 
 impl Session {
     /// Connects, finds out the generation, and makes the objects that can be made at any time.
-    pub(super) async fn establish(config: &IpcConfig) -> Result<Self, SessionError> {
-        timeout(HANDSHAKE_LIMIT, Self::connect_all(config)).await.unwrap_or(Err(SessionError::Slow))
+    pub(super) async fn establish(
+        config: &IpcConfig,
+        connector: &Connector,
+    ) -> Result<Self, SessionError> {
+        let connecting = Self::connect_all(config, connector);
+        timeout(HANDSHAKE_LIMIT, connecting).await.unwrap_or(Err(SessionError::Slow))
     }
 
-    async fn connect_all(config: &IpcConfig) -> Result<Self, SessionError> {
-        let connector = Connector::Unix(config.socket.clone());
+    async fn connect_all(config: &IpcConfig, connector: &Connector) -> Result<Self, SessionError> {
         let signs = Rc::new(Signs::default());
-        let first = connect(&connector, config.profile, &signs).await?;
+        let first = connect(connector, config.profile, &signs).await?;
         let profile = first.profile;
         let mut links = vec![Rc::new(first)];
         while links.len() < config.connections {
             // The same node, as far as one can see; what it speaks is found out all the same.
-            links.push(Rc::new(connect(&connector, Some(profile), &signs).await?));
+            links.push(Rc::new(connect(connector, Some(profile), &signs).await?));
         }
         let (crew, holding, desk, has_wallets, wallets) = Default::default();
-        Ok(Self { profile, signs, links, crew, holding, desk, has_wallets, wallets })
+        let connector = connector.clone();
+        Ok(Self { profile, signs, connector, links, crew, holding, desk, has_wallets, wallets })
+    }
+
+    /// Makes ready to lead a node that does nothing by itself.
+    pub(super) fn lead(&self, config: &SpawnConfig) -> Result<(), SessionError> {
+        self.can_be_led()?;
+        let settings = global_args(&config.command.arguments, config.usual_data.as_deref())?;
+        // It is led once only.
+        let _ = self.first().life.set(Rc::new(Lifecycle::new(config.start, settings)));
+        Ok(())
+    }
+
+    /// Whether the node has what it takes to be led.
+    pub(super) fn can_be_led(&self) -> Result<(), SessionError> {
+        let first = Method::NodeBaseInitialize;
+        let able = matches!(self.profile.slot(first), Slot::Callable(_))
+            && self.first().objects.get(first.info().service).is_some();
+        if able { Ok(()) } else { Err(SessionError::NotLed(self.profile.name)) }
+    }
+
+    /// The life of the node, if it is ours to lead.
+    pub(super) fn life(&self) -> Option<&Rc<Lifecycle>> {
+        self.first().life.get()
+    }
+
+    /// Begins to take the node to where it runs. The steps go on whether or not anybody waits for them.
+    pub(super) async fn begin(&self) -> Result<(), SessionError> {
+        let Some(life) = self.life() else { return Ok(()) };
+        let (life, link) = (Rc::clone(life), Rc::clone(self.home()));
+        let on = link.make_thread().await?;
+        spawn_local(async move {
+            if let Err(error) = life.run(Caller::new(&link, Some(&on))).await {
+                tracing::warn!(%error, "the node was not started");
+            }
+        });
+        Ok(())
+    }
+
+    /// Ends the life of a node that is ours to lead, within about that time.
+    pub(super) async fn stop_node(&self, limit: Duration) {
+        let Some(life) = self.life() else { return };
+        match self.first().make_thread().await {
+            Ok(on) => life.stop(Caller::new(self.first(), Some(&on)), limit).await,
+            Err(_) => life.lost(),
+        }
+    }
+
+    /// Waits until the chain can be asked, and gives its tip.
+    pub(super) async fn ready(&self, config: &IpcConfig) -> Result<Tip, SessionError> {
+        ready::wait(self.first(), &self.connector, config).await
     }
 
     /// The first connection, on which questions about the node's state are asked.
@@ -177,9 +254,11 @@ impl Session {
         crew
     }
 
-    /// Opens streams from now on.
-    pub(super) fn open_streams(&self, hub: &Arc<Hub>) {
-        *self.desk.borrow_mut() = Some(Desk::open(&self.links[0], hub, &self.wallets));
+    /// Opens streams from now on. Those that waited are open when this returns.
+    pub(super) async fn open_streams(&self, hub: &Arc<Hub>) {
+        let desk = Desk::open(&self.links[0], hub, &self.wallets);
+        *self.desk.borrow_mut() = Some(Rc::clone(&desk));
+        desk.begin().await;
     }
 
     /// Ends the streams, and takes the objects back that they have on the node, which may be `ending`.
@@ -197,7 +276,10 @@ impl Session {
 
     /// Completes when any connection is lost.
     pub(super) async fn lost(&self) {
-        select_all(self.links.iter().map(|link| Box::pin(link.lost()))).await;
+        tokio::select! {
+            _ = select_all(self.links.iter().map(|link| Box::pin(link.lost()))) => {}
+            () = self.connector.exited() => {}
+        }
     }
 
     /// The connection that objects other than the root ones live on.

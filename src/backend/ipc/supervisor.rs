@@ -12,10 +12,12 @@ use bitcoin_grpc_contract::{Method, Request, Slot, v1};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::config::IpcConfig;
+use super::config::{IpcConfig, Place};
+use super::connector::Connector;
 use super::queue::Queue;
-use super::ready::{self, Tip};
+use super::ready::Tip;
 use super::session::{Session, SessionError};
+use super::spawn::{Child, Next, Nursery, describe};
 use super::streams::Hub;
 use super::worker::Crew;
 use crate::backend::{NodeInfo, NodeState};
@@ -35,12 +37,26 @@ const ENDING_PAUSE: Duration = Duration::from_secs(3);
 /// How often a node that an idle connection keeps from exiting is asked whether it shuts down.
 const SHUTDOWN_POLL: Duration = Duration::from_secs(1);
 
+/// Why calls are not taken while a node's start waits for a caller.
+const HELD: &str = "the node waits for Node.BaseInitialize and Node.AppInitMain";
+
+/// Why calls are not taken while a node loads.
+const LOADING: &str = "the node is still loading";
+
 /// What a round ended with.
 enum End {
     /// The pool is to stop.
     Stop,
     /// The connection cannot be used any more.
     Failed(SessionError),
+}
+
+/// Where nodes come from.
+enum Source {
+    /// Somebody else starts them.
+    Found(Connector),
+    /// They are started here.
+    Made(Nursery),
 }
 
 /// Runs the rounds.
@@ -56,14 +72,29 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// Runs until the pool is to stop.
     pub(super) async fn run(mut self) {
+        let source = match &self.config.place {
+            Place::Unix(path) => Source::Found(Connector::Unix(path.clone())),
+            Place::Spawn(config) => Source::Made(Nursery::new(config)),
+        };
         let mut pause = FIRST_PAUSE;
         let mut last_error = None;
         loop {
             self.state.send_replace(NodeState::Connecting { last_error: last_error.clone() });
             let mut was_ready = false;
-            let error = match self.round(&mut was_ready).await {
-                End::Stop => break,
-                End::Failed(error) => error,
+            let (end, next) = match &source {
+                Source::Found(connector) => {
+                    (self.round(connector, &mut was_ready).await, Next::Another)
+                }
+                Source::Made(nursery) => self.life(nursery, &mut was_ready).await,
+            };
+            let error = match (end, next) {
+                (End::Stop, _) => break,
+                (_, Next::OtherWay) => continue,
+                (End::Failed(_), Next::Nothing(why)) => {
+                    self.give_up(why).await;
+                    break;
+                }
+                (End::Failed(error), Next::Another) => error,
             };
             tracing::debug!(%error, "no node");
             let why = error.to_string();
@@ -83,15 +114,75 @@ impl Supervisor {
         self.state.send_replace(NodeState::Stopped);
     }
 
-    async fn round(&mut self, was_ready: &mut bool) -> End {
+    /// There will be no node any more; all that is left is to say so.
+    async fn give_up(&mut self, why: String) {
+        let error = CallError::NoNode(why.clone());
+        self.queue.clear(&error);
+        if let Some(hub) = &self.hub {
+            hub.clear(&error);
+        }
+        self.state.send_replace(NodeState::Ended { why });
+        let _ = (&mut self.stop).await;
+    }
+
+    /// Starts a node, uses it, and sees it to its end.
+    async fn life(&mut self, nursery: &Nursery, was_ready: &mut bool) -> (End, Next) {
+        let (child, connector) = match nursery.start() {
+            Ok(started) => started,
+            Err(error) => {
+                let next = nursery.after(&error.to_string(), false);
+                return (End::Failed(error), next);
+            }
+        };
+        let end = tokio::select! {
+            biased;
+            _ = &mut self.stop => End::Stop,
+            listens = child.listens() => match listens {
+                Ok(()) => self.round(&connector, was_ready).await,
+                Err(why) => End::Failed(SessionError::Absent(why)),
+            },
+        };
+        drop(connector);
+        Self::see_off(nursery, &child, end).await
+    }
+
+    /// Waits for a node's end.
+    async fn see_off(nursery: &Nursery, child: &Child, end: End) -> (End, Next) {
+        let status = child.end(nursery.config.stop_limit).await;
+        let error = match end {
+            End::Stop => return (End::Stop, Next::Another),
+            End::Failed(error) => error,
+        };
+        match error {
+            SessionError::NotLed(_) => (End::Failed(error), nursery.cannot_be_led()),
+            SessionError::Ending | SessionError::Lost | SessionError::Unwanted => {
+                let error = SessionError::Exited(describe(status));
+                let well = status.is_some_and(|status| status.success());
+                let next = nursery.after(&error.to_string(), well);
+                (End::Failed(error), next)
+            }
+            error => {
+                let next = nursery.after(&error.to_string(), false);
+                (End::Failed(error), next)
+            }
+        }
+    }
+
+    async fn round(&mut self, connector: &Connector, was_ready: &mut bool) -> End {
         let session = tokio::select! {
             biased;
             _ = &mut self.stop => return End::Stop,
-            session = Session::establish(&self.config) => match session {
+            session = Session::establish(&self.config, connector) => match session {
                 Ok(session) => session,
                 Err(error) => return End::Failed(error),
             },
         };
+        if let (Place::Spawn(spawn), true) = (&self.config.place, connector.is_led())
+            && let Err(error) = session.lead(spawn)
+        {
+            session.close().await;
+            return End::Failed(error);
+        }
         tracing::info!(
             profile = session.profile.name,
             title = session.profile.title,
@@ -112,19 +203,23 @@ impl Supervisor {
         let ending = matches!(end, End::Failed(SessionError::Ending));
         // Who has a stream has lost its node; who has a call in line never had one.
         session.close_streams(if lost { &CallError::NodeLost } else { &why }, ending).await;
+        if let Place::Spawn(spawn) = &self.config.place {
+            session.stop_node(spawn.stop_limit).await;
+        }
         session.close().await;
         end
     }
 
     async fn use_session(&mut self, session: &Session, was_ready: &mut bool) -> End {
-        self.state.send_replace(NodeState::Loading);
-        self.queue.close(CallError::NoNode("the node is still loading".to_owned()));
+        self.queue.close(CallError::NoNode(LOADING.to_owned()));
+        let crew = session.work(&self.queue, self.queue.epoch(), &self.config);
+        let starting = prepare(session, &self.config, &self.queue, self.hub.as_ref(), &self.state);
         let tip = tokio::select! {
             biased;
             _ = &mut self.stop => return End::Stop,
             () = session.lost() => return End::Failed(SessionError::Lost),
             () = session.signs.ending() => return End::Failed(SessionError::Ending),
-            tip = prepare(session, &self.config) => match tip {
+            tip = starting => match tip {
                 Ok(tip) => tip,
                 Err(error) => return End::Failed(error),
             },
@@ -133,27 +228,24 @@ impl Supervisor {
         let info =
             NodeInfo { profile: session.profile, services: session.services(), tip: Some(tip) };
         tracing::debug!(height = tip.0, services = ?info.services, "the node is ready");
-        self.serve(session, info).await
+        self.serve(session, &crew, info).await
     }
 
-    async fn serve(&mut self, session: &Session, info: NodeInfo) -> End {
-        let epoch = self.queue.open(info.profile, info.services.clone());
-        let crew = session.work(&self.queue, epoch, &self.config);
-        if let Some(hub) = &self.hub {
-            session.open_streams(hub);
-        }
+    async fn serve(&mut self, session: &Session, crew: &Crew, info: NodeInfo) -> End {
+        self.queue.open(info.profile, info.services.clone());
         self.state.send_replace(NodeState::Ready(info.clone()));
-        let mut poll = ShutdownPoll::new(&info);
+        let mut poll = ShutdownPoll::new(&info, session.life().is_some());
         loop {
             tokio::select! {
                 biased;
                 _ = &mut self.stop => {
-                    self.drain(session, &crew).await;
+                    self.drain(session, crew).await;
                     return End::Stop;
                 }
                 () = session.lost() => return End::Failed(SessionError::Lost),
                 () = session.signs.ending() => return End::Failed(SessionError::Ending),
-                () = crew.changed() => self.tell_stuck(&crew, &info),
+                () = unwanted(session) => return End::Failed(SessionError::Unwanted),
+                () = crew.changed() => self.tell_stuck(crew, &info),
                 () = poll.next(&self.queue) => {}
             }
         }
@@ -185,10 +277,47 @@ impl Supervisor {
     }
 }
 
-async fn prepare(session: &Session, config: &IpcConfig) -> Result<Tip, SessionError> {
-    let tip = ready::wait(session.first(), config).await?;
+/// Takes the node to where it can be asked about its chain, or waits until it is there.
+async fn prepare(
+    session: &Session,
+    config: &IpcConfig,
+    queue: &Arc<Queue>,
+    hub: Option<&Arc<Hub>>,
+    state: &watch::Sender<NodeState>,
+) -> Result<Tip, SessionError> {
+    state.send_replace(NodeState::Loading);
+    if let Some(life) = session.life() {
+        let why = if life.is_manual() { HELD } else { LOADING };
+        queue.open_early(session.profile, CallError::NoNode(why.to_owned()));
+        open_streams(session, hub).await;
+        match life.is_manual() {
+            true => drop(state.send_replace(NodeState::Held)),
+            false => session.begin().await?,
+        }
+        life.decided().await.map_err(SessionError::Unstarted)?;
+        state.send_replace(NodeState::Loading);
+    }
+    let tip = session.ready(config).await?;
     session.complete().await?;
+    if session.life().is_none() {
+        open_streams(session, hub).await;
+    }
     Ok(tip)
+}
+
+/// Opens streams from now on, if they are this pool's to open.
+async fn open_streams(session: &Session, hub: Option<&Arc<Hub>>) {
+    if let Some(hub) = hub {
+        session.open_streams(hub).await;
+    }
+}
+
+/// Completes when a caller has the node stopped.
+async fn unwanted(session: &Session) {
+    match session.life() {
+        Some(life) => life.unwanted().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A length of time near the given one, so that many proxies do not knock at once.
@@ -204,7 +333,7 @@ struct ShutdownPoll {
 }
 
 impl ShutdownPoll {
-    fn new(info: &NodeInfo) -> Self {
+    fn new(info: &NodeInfo, led: bool) -> Self {
         let questions = [
             Request::ChainShutdownRequested(v1::ChainShutdownRequestedRequest::default()),
             Request::NodeShutdownRequested(v1::NodeShutdownRequestedRequest::default()),
@@ -216,7 +345,8 @@ impl ShutdownPoll {
         let question = questions
             .into_iter()
             .find(|q| can(q.method()))
-            .filter(|_| info.profile.exceptions_kill);
+            // A node that is led does not stop by itself when it is told to, either.
+            .filter(|_| info.profile.exceptions_kill || led);
         Self { question }
     }
 

@@ -65,6 +65,14 @@ pub(super) async fn answer(
     if request.method().info().service == Service::Wallet {
         return on_wallet(caller, &request, waiter).await;
     }
+    if let Some(life) = caller.link.life.get() {
+        match &request {
+            Request::NodeBaseInitialize(q) => return life.base_initialize(caller, q).await,
+            Request::NodeAppInitMain(_) => return life.app_init_main(caller).await,
+            Request::NodeAppShutdown(_) => return life.app_shutdown().await,
+            _ => {}
+        }
+    }
     match request {
         Request::ChainGetBlockHash(q) => {
             chain::get_block_hash(caller, q).await.map(Reply::ChainGetBlockHash)

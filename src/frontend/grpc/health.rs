@@ -107,8 +107,10 @@ fn answers(state: &NodeState, service: Service) -> bool {
     match state {
         NodeState::Ready(node) => node.services.contains(&root(service)),
         NodeState::Connecting { .. }
+        | NodeState::Held
         | NodeState::Loading
         | NodeState::Stuck(_)
+        | NodeState::Ended { .. }
         | NodeState::Stopped => false,
     }
 }

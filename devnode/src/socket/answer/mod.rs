@@ -58,6 +58,10 @@ pub(super) enum Answered {
 
 /// Answers a request on an object.
 pub(super) async fn answer(object: &Object, request: Request) -> Result<Answered, Fault> {
+    let shared = &object.connection.shared;
+    if let Some(reply) = shared.led.answer(shared, &request) {
+        return reply.map(Answered::Reply);
+    }
     if rpc::connects_blocks(&request) {
         object.connection.shared.before_block().await;
     }

@@ -64,13 +64,13 @@ pub(in crate::backend::ipc) struct Desk {
 }
 
 impl Desk {
-    /// Opens streams from now on.
+    /// What opens streams, once it [begins](Self::begin).
     pub(in crate::backend::ipc) fn open(
         link: &Rc<Link>,
         hub: &Arc<Hub>,
         wallets: &Rc<Wallets>,
     ) -> Rc<Self> {
-        let desk = Rc::new(Self {
+        Rc::new(Self {
             link: Rc::clone(link),
             hub: Arc::clone(hub),
             control: Control::new(link),
@@ -85,10 +85,16 @@ impl Desk {
             work: TaskTracker::new(),
             ending: watch::channel(None).0,
             taking: RefCell::default(),
-        });
-        let taking = spawn_local(Rc::clone(&desk).take());
-        *desk.taking.borrow_mut() = Some(taking.abort_handle());
-        desk
+        })
+    }
+
+    /// Opens what waits, then what comes.
+    pub(in crate::backend::ipc) async fn begin(self: &Rc<Self>) {
+        while let Some(opening) = self.hub.try_next() {
+            Rc::clone(self).answer(opening).await;
+        }
+        let taking = spawn_local(Rc::clone(self).take());
+        *self.taking.borrow_mut() = Some(taking.abort_handle());
     }
 
     async fn take(self: Rc<Self>) {
@@ -131,7 +137,10 @@ impl Desk {
         let ending = self.ending.borrow().clone();
         let opened = match ending {
             Some(why) => Err(why),
-            None => Rc::clone(&self).start(request).await,
+            None => match self.hub.permit(self.link.profile) {
+                Ok(()) => Rc::clone(&self).start(request).await,
+                Err(error) => Err(error),
+            },
         };
         // A caller that left meanwhile unsubscribes by it.
         let _ = reply.send(opened);

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, oneshot};
 use super::super::config::Notifications;
 use super::super::fault::RETRY_AFTER;
 use super::super::queue::Queue;
+use super::super::spawn::tells_of_the_start;
 use crate::error::CallError;
 use crate::stream::EventStream;
 
@@ -55,6 +56,8 @@ pub(super) struct Opening {
 /// The openings, shared by callers on any thread and the session.
 pub(in crate::backend::ipc) struct Hub {
     notifications: Notifications,
+    /// Whether who wants to hear of the next node's start may wait for that node.
+    await_node: bool,
     queue: Arc<Queue>,
     waiting: Mutex<VecDeque<Opening>>,
     came: Notify,
@@ -62,8 +65,12 @@ pub(in crate::backend::ipc) struct Hub {
 
 impl Hub {
     /// A hub beside the queue, which knows what the node has and whether calls are taken.
-    pub(in crate::backend::ipc) fn new(notifications: Notifications, queue: Arc<Queue>) -> Self {
-        Self { notifications, queue, waiting: Mutex::default(), came: Notify::new() }
+    pub(in crate::backend::ipc) fn new(
+        notifications: Notifications,
+        await_node: bool,
+        queue: Arc<Queue>,
+    ) -> Self {
+        Self { notifications, await_node, queue, waiting: Mutex::default(), came: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Opening>> {
@@ -75,8 +82,12 @@ impl Hub {
         &self,
         request: Request,
     ) -> Result<oneshot::Receiver<Opened>, CallError> {
-        let profile = self.queue.profile_for(request.method())?;
-        self.permit(profile)?;
+        let method = request.method();
+        match self.queue.profile_for(method) {
+            Ok(profile) => self.permit(profile)?,
+            Err(CallError::NoNode(_)) if self.await_node && tells_of_the_start(method) => {}
+            Err(error) => return Err(error),
+        }
         let mut waiting = self.lock();
         if waiting.len() >= OPENINGS {
             return Err(CallError::Busy { retry_after: RETRY_AFTER });
@@ -89,7 +100,7 @@ impl Hub {
     }
 
     /// Whether objects of ours may be passed to a node of that generation.
-    fn permit(&self, profile: &'static Profile) -> Result<(), CallError> {
+    pub(super) fn permit(&self, profile: &'static Profile) -> Result<(), CallError> {
         match self.notifications {
             Notifications::Never => Err(CallError::NotificationsOff),
             Notifications::Auto if !profile.survives_lost_subscribers => {
@@ -109,6 +120,11 @@ impl Hub {
             }
             self.came.notified().await;
         }
+    }
+
+    /// The next opening, if there is one.
+    pub(super) fn try_next(&self) -> Option<Opening> {
+        self.lock().pop_front()
     }
 
     /// Answers those in line.

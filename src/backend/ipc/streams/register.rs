@@ -38,9 +38,11 @@ impl Control {
         Ok(Turn { link: &self.link, thread })
     }
 
-    /// The node's tip.
+    /// The node's tip, if it has one.
     pub(super) async fn tip(&self) -> Result<Option<Tip>, CallError> {
-        ready::tip(self.turn().await?.caller()).await
+        let turn = self.turn().await?;
+        // Before a node has a chain it must not be asked about one.
+        if self.link.has_chain() { ready::tip(turn.caller()).await } else { Ok(None) }
     }
 
     /// Passes an object to the node until the registration is [ended](Self::unregister).

@@ -23,7 +23,7 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 use tower::Service;
 
-use super::{IpcConfig, IpcHandle, IpcPool};
+use super::{IpcConfig, IpcHandle, IpcPool, Place};
 use crate::backend::NodeState;
 use crate::call::{Call, Caller};
 use crate::error::CallError;
@@ -49,7 +49,7 @@ impl Bench {
         let node = Fake::start(profile, answer);
         let none = Duration::ZERO;
         let mut config = IpcConfig {
-            socket: node.socket.clone(),
+            place: Place::Unix(node.socket.clone()),
             settle: none,
             socket_age: none,
             ..IpcConfig::default()

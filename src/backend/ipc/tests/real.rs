@@ -9,14 +9,14 @@ use bitcoin_grpc_contract::{Method, Reply, Request, Slot, v1};
 use tokio::task::LocalSet;
 use tower::{Service, ServiceExt};
 
-use super::super::{IpcConfig, IpcPool, probe};
+use super::super::{IpcConfig, IpcPool, Place, probe};
 use crate::backend::{NodeInfo, NodeState};
 use crate::call::{Call, Caller};
 use crate::error::CallError;
 
 pub(super) fn config() -> IpcConfig {
     let socket = std::env::var("BITCOIN_GRPC_TEST_SOCKET").expect("the socket of a regtest node");
-    IpcConfig { socket: PathBuf::from(socket), ..IpcConfig::default() }
+    IpcConfig { place: Place::Unix(PathBuf::from(socket)), ..IpcConfig::default() }
 }
 
 #[tokio::test]

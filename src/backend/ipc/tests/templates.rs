@@ -12,7 +12,7 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
 use tower::Service;
 
-use super::super::{IpcConfig, IpcHandle, IpcPool, LeaseConfig, Leases, ReplyFuture};
+use super::super::{IpcConfig, IpcHandle, IpcPool, LeaseConfig, Leases, Place, ReplyFuture};
 use super::{LONG, local};
 use crate::backend::NodeState;
 use crate::call::{Call, Caller};
@@ -42,7 +42,7 @@ impl Dev {
         spawn_local(async move { server.run().await });
         let leases = Leases::new(bounds);
         let mut config = IpcConfig {
-            socket: folder.path().join("node.sock"),
+            place: Place::Unix(folder.path().join("node.sock")),
             settle: Duration::ZERO,
             socket_age: Duration::ZERO,
             leases: leases.clone(),

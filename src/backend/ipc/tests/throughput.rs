@@ -8,6 +8,7 @@ use bitcoin_grpc_contract::wire::proxy_capnp::thread;
 use bitcoin_grpc_contract::{Request, Slot, transfer, v1};
 use futures_util::future::join_all;
 
+use super::super::config::Place;
 use super::super::connection::Connection;
 use super::super::connector::Connector;
 use super::super::detect;
@@ -53,7 +54,8 @@ async fn by_the_pool() {
 #[ignore = "a measurement"]
 fn by_a_bare_client() {
     local(async || {
-        let connector = Connector::Unix(config().socket);
+        let Place::Unix(socket) = config().place else { panic!("no socket") };
+        let connector = Connector::Unix(socket);
         let connection =
             Connection::open(&connector, &std::rc::Rc::default()).await.expect("a connection");
         let on = connection.make_thread("bench").await.expect("a thread");

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::streams::{end, open, registered};
 use super::{Bench, LONG, local, settle};
-use crate::backend::ipc::{IpcConfig, Notifications, StreamHub};
+use crate::backend::ipc::{IpcConfig, Notifications, Place, StreamHub};
 use crate::error::CallError;
 use crate::stream::EventStream;
 
@@ -345,7 +345,7 @@ fn pools_that_share_their_streams_register_once() {
         let shared = StreamHub::shared();
         let bench = Bench::start("pr10102-2026-07", |_| None, |c| c.streams = shared.clone()).await;
         let config = IpcConfig {
-            socket: bench.node.socket.clone(),
+            place: Place::Unix(bench.node.socket.clone()),
             settle: Duration::ZERO,
             socket_age: Duration::ZERO,
             streams: shared,

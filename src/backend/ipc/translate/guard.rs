@@ -23,9 +23,14 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
     let method = request.method();
     let refused = |why| Err(CallError::Refused { method, why });
     match request {
+        // A node that is led has its own rules for them.
         Request::NodeBaseInitialize(_)
         | Request::NodeAppInitMain(_)
-        | Request::NodeAppShutdown(_) => refused(KILLS),
+        | Request::NodeAppShutdown(_)
+            if caller.link.life.get().is_none() =>
+        {
+            refused(KILLS)
+        }
         Request::MiningInterrupt(_) => refused(INTERRUPT),
         Request::ChainBroadcastTransaction(q)
             if q.broadcast_method() == v1::BroadcastMethod::PrivateBroadcast =>
