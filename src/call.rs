@@ -6,6 +6,7 @@ use bitcoin_grpc_contract::{Method, Reply, Request};
 use tokio::time::Instant;
 
 use crate::error::CallError;
+use crate::layer::rights::Grants;
 use crate::stream::EventStream;
 
 /// A call on its way from a frontend to a backend.
@@ -15,6 +16,8 @@ pub struct Call {
     pub request: Request,
     /// Who asks.
     pub caller: Caller,
+    /// What the caller may do.
+    pub grants: Arc<Grants>,
     /// When the caller stops waiting. The deadline layer sets it where the caller did not.
     pub deadline: Option<Instant>,
 }
@@ -30,10 +33,23 @@ impl Call {
 /// Who makes a call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Caller {
-    /// A process on this machine: over loopback or a unix socket.
+    /// A process on this machine that has no identity: over loopback or a unix socket.
     Local,
-    /// Somebody beyond this machine, with the address it comes from.
+    /// Somebody beyond this machine without an identity, with the address it comes from.
     Remote(Arc<str>),
+    /// Somebody who has proved an identity, by its name.
+    Known(Arc<str>),
+}
+
+impl Caller {
+    /// The name of the identity, or what those are called who have none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Local | Self::Remote(_) => "anonymous",
+            Self::Known(name) => name,
+        }
+    }
 }
 
 /// What a call comes to.

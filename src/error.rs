@@ -22,6 +22,18 @@ pub enum CallError {
         /// The class it needs.
         class: Access,
     },
+    /// The caller may run RPC commands, but not this one. Nothing was sent.
+    #[error("the RPC command `{command}` is not granted")]
+    CommandDenied {
+        /// The command.
+        command: String,
+    },
+    /// The caller may run the RPC command, but not on this wallet. Nothing was sent.
+    #[error("the RPC command is not granted on the wallet `{wallet}`")]
+    CommandWalletDenied {
+        /// Name of the wallet.
+        wallet: String,
+    },
     /// The connected node's generation has no such method, or another one by its name.
     #[error("{} is not in the node's interface ({profile}{}); {}", .method.info().full_name, difference(.why), where_it_is(.method))]
     NotInProfile {
@@ -145,6 +157,8 @@ impl CallError {
         match self {
             Self::Invalid(_) => "INVALID_FIELD",
             Self::Denied { .. } => "ACCESS_NOT_GRANTED",
+            Self::CommandDenied { .. } => "RPC_COMMAND_NOT_GRANTED",
+            Self::CommandWalletDenied { .. } => "RPC_WALLET_NOT_GRANTED",
             Self::NotInProfile { .. } => "METHOD_NOT_IN_NODE",
             Self::FieldNotInProfile { .. } => "FIELD_NOT_IN_NODE",
             Self::Refused { .. } => "REFUSED_FOR_SAFETY",

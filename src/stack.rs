@@ -4,7 +4,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bitcoin_grpc_contract::Method;
 use tokio::sync::watch;
 use tower::{ServiceBuilder, ServiceExt};
 
@@ -14,7 +13,7 @@ use crate::error::CallError;
 use crate::layer::admission::AdmissionLayer;
 use crate::layer::deadline::{DeadlineLayer, Deadlines};
 use crate::layer::retry::RetryLayer;
-use crate::layer::rights::{Rights, RightsLayer};
+use crate::layer::rights::RightsLayer;
 use crate::layer::streams::StreamsLayer;
 use crate::layer::telemetry::TelemetryLayer;
 use crate::layer::validate::ValidateLayer;
@@ -22,8 +21,6 @@ use crate::layer::validate::ValidateLayer;
 /// What the layers are set to.
 #[derive(Debug, Clone)]
 pub struct Layers {
-    /// What callers may do.
-    pub rights: Rights,
     /// For how long calls may take.
     pub deadlines: Deadlines,
     /// How many streams may be open. Stacks with copies of it share the budget.
@@ -43,7 +40,7 @@ pub fn compose<B: CallService + Sync>(
         // Sees every call and how it ended, also those that the other layers answer.
         .layer(TelemetryLayer)
         // Before anything looks at the request, so that nothing about it leaks to who may not ask.
-        .layer(RightsLayer::new(layers.rights))
+        .layer(RightsLayer)
         // Before a call can take a place or a queue's seat: a bad request needs neither.
         .layer(ValidateLayer)
         // Outside what bounds the calls, which for a stream is no more than its opening.
@@ -56,7 +53,7 @@ pub fn compose<B: CallService + Sync>(
         // Right before the backend, whose work it bounds.
         .layer(layers.admission.clone())
         .service(backend);
-    Stack::new(service, layers.rights)
+    Stack::new(service)
 }
 
 /// A stack whose type is forgotten, for frontends. Clones share it.
@@ -67,25 +64,15 @@ pub fn compose<B: CallService + Sync>(
 #[derive(Clone)]
 pub struct Stack {
     service: Arc<dyn Dispatch>,
-    /// The rights that the layers hold, for what is no call yet: a stream that is being opened.
-    rights: Rights,
 }
 
 /// What becomes of a call.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Outcome, CallError>> + Send>>;
 
 impl Stack {
-    /// Forgets the type of a service that grants these rights.
-    pub fn new<S: CallService + Sync>(service: S, rights: Rights) -> Self {
-        Self { service: Arc::new(service), rights }
-    }
-
-    /// Whether a method may be called at all, before anything else about it is known.
-    ///
-    /// # Errors
-    /// When it may not.
-    pub fn permit(&self, method: Method) -> Result<(), CallError> {
-        self.rights.check(method)
+    /// Forgets the type of a service.
+    pub fn new<S: CallService + Sync>(service: S) -> Self {
+        Self { service: Arc::new(service) }
     }
 
     /// Starts a call. Dropping the answer gives the call up.

@@ -20,7 +20,7 @@ pub(super) async fn demo(mut config: Config) -> Result<(), AppError> {
     config.node.profile = None;
     let interval = config.embedded.pace.block;
     let node = Host::start(config.embedded.clone().at(socket)).await?;
-    say(introduction(config.server.listen.first(), interval));
+    say(introduction(config.server.listen.first().map(|l| &l.address), interval));
     serve::serve(config).await?;
     Ok(node.stop().await?)
 }

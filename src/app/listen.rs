@@ -1,19 +1,20 @@
 //! Where clients come in.
 
 use std::fmt;
+use std::fs::Permissions;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bitcoin_grpc_devnode::socket::bind_private;
-use rustix::net::{RecvFlags, recv};
-use tokio::io::{Interest, Ready};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use listenfd::ListenFd;
+use tokio::net::{TcpListener, UnixListener};
 
-use crate::call::Caller;
+use super::incoming::Incoming;
+use super::rules::RulesConfig;
+use crate::frontend::door::Door;
+use crate::layer::rights::Entrance;
 
 /// A place to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,15 +23,26 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A unix socket.
     Unix(PathBuf),
+    /// A socket that systemd opened, by its place among those it passes.
+    Inherited(usize),
 }
 
 impl Address {
-    /// Whether only processes of this machine can come in there.
+    /// Whether only processes of this machine can come in there. Of an inherited socket it is known
+    /// once it is taken over.
     #[must_use]
     pub const fn is_local(&self) -> bool {
         match self {
             Self::Tcp(address) => address.ip().is_loopback(),
-            Self::Unix(_) => true,
+            Self::Unix(_) | Self::Inherited(_) => true,
+        }
+    }
+
+    const fn entrance(&self) -> Entrance {
+        match self {
+            Self::Unix(_) => Entrance::Unix,
+            Self::Tcp(address) if address.ip().is_loopback() => Entrance::Loopback,
+            Self::Tcp(_) | Self::Inherited(_) => Entrance::Remote,
         }
     }
 }
@@ -40,34 +52,84 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Inherited(index) => write!(f, "systemd:{index}"),
         }
     }
 }
 
-/// A listener. A unix socket's file goes with it.
+/// What a listener is set to.
+#[derive(Debug, Clone)]
+pub struct ListenerConfig {
+    /// Where it listens.
+    pub address: Address,
+    /// Who may open its socket's file, if it has one.
+    pub file: FileConfig,
+    /// Whom it lets in.
+    pub rules: RulesConfig,
+}
+
+impl ListenerConfig {
+    /// A listener for everybody on this machine.
+    #[must_use]
+    pub fn new(address: Address) -> Self {
+        Self { address, file: FileConfig::default(), rules: RulesConfig::default() }
+    }
+}
+
+/// Mode and owner of a socket's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileConfig {
+    /// Permissions; who may write may connect.
+    pub mode: u32,
+    /// Number of the user who owns it, if not ours.
+    pub uid: Option<u32>,
+    /// Number of its group, if not ours.
+    pub gid: Option<u32>,
+}
+
+impl FileConfig {
+    /// Only its owner may open a socket of ours, as with the node's.
+    pub const MODE: u32 = 0o600;
+}
+
+impl Default for FileConfig {
+    fn default() -> Self {
+        Self { mode: Self::MODE, uid: None, gid: None }
+    }
+}
+
+/// A listener that is open, and what stands at it.
 #[derive(Debug)]
-pub(super) enum Listener {
+pub(super) struct Listener {
+    socket: Socket,
+    address: Address,
+    pub(super) door: Door,
+}
+
+/// An open socket.
+#[derive(Debug)]
+pub(super) enum Socket {
     Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
+    /// Its file goes with it, if it is ours.
+    Unix(
+        UnixListener,
+        #[expect(dead_code, reason = "it is there to be dropped")] Option<SocketFile>,
+    ),
 }
 
-/// A client that came in, not yet bound to a thread's event loop.
-#[derive(Debug)]
-pub(super) enum Incoming {
-    Tcp(std::net::TcpStream, Caller),
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl Listener {
+impl Socket {
     /// Must be called inside a runtime.
-    pub(super) async fn bind(address: &Address) -> io::Result<Self> {
-        match address {
+    pub(super) async fn bind(config: &ListenerConfig, passed: &mut ListenFd) -> io::Result<Self> {
+        match &config.address {
             Address::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             Address::Unix(path) => {
                 remove_abandoned(path);
                 let listener = bind_private(path)?;
-                Ok(Self::Unix(listener, SocketFile(path.clone())))
+                let file = SocketFile(path.clone());
+                open_file(path, config.file)?;
+                Ok(Self::Unix(listener, Some(file)))
             }
+            Address::Inherited(index) => inherit(*index, passed),
         }
     }
 
@@ -75,27 +137,58 @@ impl Listener {
     pub(super) fn address(&self) -> io::Result<Address> {
         match self {
             Self::Tcp(listener) => Ok(Address::Tcp(listener.local_addr()?)),
-            Self::Unix(_, file) => Ok(Address::Unix(file.0.clone())),
-        }
-    }
-
-    pub(super) async fn accept(&self) -> io::Result<Incoming> {
-        match self {
-            Self::Tcp(listener) => tcp(listener.accept().await?),
-            Self::Unix(listener, _) => Ok(Incoming::Unix(listener.accept().await?.0.into_std()?)),
+            Self::Unix(listener, _) => {
+                let address = listener.local_addr()?;
+                Ok(Address::Unix(address.as_pathname().unwrap_or(Path::new("")).to_owned()))
+            }
         }
     }
 }
 
-fn tcp((stream, peer): (TcpStream, SocketAddr)) -> io::Result<Incoming> {
-    // Otherwise a reply waits up to 40 ms for the client's acknowledgement of the one before.
-    stream.set_nodelay(true)?;
-    Ok(Incoming::Tcp(stream.into_std()?, caller(peer.ip())))
+impl Listener {
+    /// A listener at a socket, with the door that `door` makes for its entrance.
+    pub(super) fn new(socket: Socket, door: impl FnOnce(Entrance) -> Door) -> io::Result<Self> {
+        let address = socket.address()?;
+        let door = door(address.entrance());
+        Ok(Self { socket, address, door })
+    }
+
+    pub(super) const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(Incoming, Door)> {
+        let client = match &self.socket {
+            Socket::Tcp(listener) => Incoming::tcp(listener.accept().await?)?,
+            Socket::Unix(listener, _) => Incoming::unix(listener.accept().await?.0)?,
+        };
+        Ok((client, self.door.clone()))
+    }
 }
 
-fn caller(ip: IpAddr) -> Caller {
-    let ip = ip.to_canonical();
-    if ip.is_loopback() { Caller::Local } else { Caller::Remote(Arc::from(ip.to_string())) }
+fn open_file(path: &Path, config: FileConfig) -> io::Result<()> {
+    if config.uid.is_some() || config.gid.is_some() {
+        std::os::unix::fs::chown(path, config.uid, config.gid)?;
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(config.mode))
+}
+
+/// Takes over a socket that systemd passed.
+fn inherit(index: usize, passed: &mut ListenFd) -> io::Result<Socket> {
+    if let Ok(Some(listener)) = passed.take_tcp_listener(index) {
+        listener.set_nonblocking(true)?;
+        return Ok(Socket::Tcp(TcpListener::from_std(listener)?));
+    }
+    match passed.take_unix_listener(index)? {
+        Some(listener) => {
+            listener.set_nonblocking(true)?;
+            Ok(Socket::Unix(UnixListener::from_std(listener)?, None))
+        }
+        None => Err(io::Error::other(format!(
+            "no such socket was passed; there are {} (LISTEN_FDS, LISTEN_PID)",
+            passed.len()
+        ))),
+    }
 }
 
 /// A socket's file that nobody listens on any more would keep us from listening. Connecting to what
@@ -120,82 +213,13 @@ impl Drop for SocketFile {
     }
 }
 
-impl Incoming {
-    /// Binds the connection to the event loop of this thread.
-    pub(super) fn here(self) -> io::Result<(Connection, Caller)> {
-        match self {
-            Self::Tcp(stream, caller) => {
-                Ok((Connection::Tcp(TcpStream::from_std(stream)?), caller))
-            }
-            Self::Unix(stream) => {
-                Ok((Connection::Unix(UnixStream::from_std(stream)?), Caller::Local))
-            }
-        }
-    }
-}
-
-/// A client's connection on its thread.
-#[derive(Debug)]
-pub(super) enum Connection {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-/// What every client's side of HTTP/2 begins with.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-impl Connection {
-    /// Waits until the client has said that it speaks HTTP/2, or something else. It is not taken
-    /// from the connection.
-    pub(super) async fn preface(&self) -> io::Result<()> {
-        loop {
-            let ready = self.readable().await?;
-            match self.look() {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                // The rest will never come.
-                Err(_) if ready.is_read_closed() => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Err(_) => {}
-                Ok(()) => return Ok(()),
-            }
-        }
-    }
-
-    async fn readable(&self) -> io::Result<Ready> {
-        match self {
-            Self::Tcp(stream) => stream.ready(Interest::READABLE).await,
-            Self::Unix(stream) => stream.ready(Interest::READABLE).await,
-        }
-    }
-
-    /// Looks at what has come; `WouldBlock` lets the event loop tell of more.
-    fn look(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.try_io(Interest::READABLE, || decided(stream.as_fd())),
-            Self::Unix(stream) => stream.try_io(Interest::READABLE, || decided(stream.as_fd())),
-        }
-    }
-}
-
-/// Whether the preface has come, or something that is none. `WouldBlock` if that is still open.
-fn decided(socket: BorrowedFd<'_>) -> io::Result<()> {
-    let mut seen = [0; PREFACE.len()];
-    let (length, _) = recv(socket, &mut seen[..], RecvFlags::PEEK)?;
-    match length {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        length if length < PREFACE.len() && PREFACE.starts_with(&seen[..length]) => {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::io::AsyncWriteExt;
-
     use super::*;
+
+    async fn bind(address: &Address) -> io::Result<Socket> {
+        Socket::bind(&ListenerConfig::new(address.clone()), &mut ListenFd::empty()).await
+    }
 
     #[test]
     fn loopback_and_unix_are_local_and_nothing_else() {
@@ -212,69 +236,16 @@ mod tests {
         assert!(Address::Unix("/tmp/x".into()).is_local());
     }
 
-    #[test]
-    fn callers_by_address() {
-        assert_eq!(caller("127.0.0.1".parse().unwrap()), Caller::Local);
-        assert_eq!(caller("::ffff:127.0.0.1".parse().unwrap()), Caller::Local);
-        assert_eq!(caller("192.0.2.7".parse().unwrap()), Caller::Remote(Arc::from("192.0.2.7")));
-    }
-
     #[tokio::test]
     async fn an_abandoned_socket_is_replaced_a_used_one_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let address = Address::Unix(directory.path().join("s"));
         drop(std::os::unix::net::UnixListener::bind(directory.path().join("s")).unwrap());
-        let listener = Listener::bind(&address).await.unwrap();
-        let second = Listener::bind(&address).await.unwrap_err();
+        let listener = bind(&address).await.unwrap();
+        let second = bind(&address).await.unwrap_err();
         assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
         drop(listener);
         assert!(!directory.path().join("s").exists());
-    }
-
-    /// Both kinds of connection, with their clients.
-    async fn connections() -> Vec<(Connection, Box<dyn tokio::io::AsyncWrite + Unpin>)> {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        vec![
-            (Connection::Unix(ours), Box::new(theirs)),
-            (Connection::Tcp(stream), Box::new(client)),
-        ]
-    }
-
-    #[tokio::test]
-    async fn a_preface_is_waited_for_byte_by_byte_and_left_where_it_is() {
-        for (connection, mut client) in connections().await {
-            let mut whole = std::pin::pin!(connection.preface());
-            for byte in PREFACE {
-                assert!(futures_util::poll!(&mut whole).is_pending());
-                client.write_all(&[*byte]).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-            whole.await.unwrap();
-            connection.preface().await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_no_preface_is_known_at_once() {
-        for (connection, mut client) in connections().await {
-            client.write_all(b"PRI or GET").await.unwrap();
-            connection.preface().await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn who_leaves_after_one_byte_is_not_waited_for() {
-        for (connection, mut client) in connections().await {
-            client.write_all(&PREFACE[..1]).await.unwrap();
-            drop(client);
-            assert_eq!(
-                connection.preface().await.unwrap_err().kind(),
-                io::ErrorKind::UnexpectedEof
-            );
-        }
     }
 
     #[tokio::test]
@@ -282,8 +253,31 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("wallet.dat");
         std::fs::write(&path, "precious").unwrap();
-        let error = Listener::bind(&Address::Unix(path.clone())).await.unwrap_err();
+        let error = bind(&Address::Unix(path.clone())).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[tokio::test]
+    async fn a_socket_has_the_mode_and_the_owner_that_were_asked_for() {
+        use std::os::unix::fs::MetadataExt;
+        let directory = tempfile::tempdir().unwrap();
+        let ours = std::fs::metadata(directory.path()).unwrap();
+        for (name, mode) in [("a", 0o600), ("b", 0o660), ("c", 0o666)] {
+            let path = directory.path().join(name);
+            let file = FileConfig { mode, uid: Some(ours.uid()), gid: Some(ours.gid()) };
+            let config =
+                ListenerConfig { file, ..ListenerConfig::new(Address::Unix(path.clone())) };
+            let _socket = Socket::bind(&config, &mut ListenFd::empty()).await.unwrap();
+            let found = std::fs::metadata(&path).unwrap();
+            assert_eq!(found.mode() & 0o777, mode);
+            assert_eq!((found.uid(), found.gid()), (ours.uid(), ours.gid()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_was_not_passed_is_told() {
+        let error = bind(&Address::Inherited(2)).await.unwrap_err();
+        assert!(error.to_string().contains("LISTEN_FDS"), "{error}");
     }
 }

@@ -3,11 +3,15 @@
 pub mod check;
 pub mod demo;
 pub mod devnode;
+mod incoming;
 pub mod listen;
 pub mod logging;
+mod replayed;
+pub mod rules;
 pub mod serve;
 pub mod server;
 mod signals;
+mod token;
 mod watch;
 pub mod worker;
 
@@ -36,6 +40,9 @@ pub enum AppError {
     /// The node that was spawned ended, and there is to be no other one.
     #[error("{0}")]
     NodeGone(String),
+    /// The system gives no random bytes.
+    #[error("cannot make a token: {0}")]
+    Random(#[from] getrandom::Error),
     /// The embedded node does not start, or ends badly.
     #[error("the embedded node: {0}")]
     Node(#[from] bitcoin_grpc_devnode::host::HostError),
@@ -55,6 +62,7 @@ pub fn run(command: Command, config: Config) -> Result<(), AppError> {
             Command::Check => check::check(&config).await,
             Command::Demo => demo::demo(config).await,
             Command::Devnode => devnode::devnode(config.embedded).await,
+            Command::Token => token::token(&config.token),
         }
     })
 }

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::Signal;
+
 use super::AppError;
 use super::listen::Address;
+use super::rules::RuleBook;
 use super::server::Server;
-use super::signals::Signals;
+use super::signals::{Signals, hangups};
 use super::watch::{self, report};
 use super::worker::{Started, Starter};
 use crate::backend::ipc::{IpcConfig, IpcPool, Place, StreamHub};
@@ -18,10 +21,11 @@ use crate::stack::{Layers, compose};
 
 /// Serves the configured node until a signal comes.
 pub(super) async fn serve(config: Config) -> Result<(), AppError> {
-    let signals = Signals::catch()?;
+    let (signals, hangups) = (Signals::catch()?, hangups()?);
     let server = Server::start(&config.server, starter(&config)).await?;
     greet(&server.addresses(), &config);
     let reporting = tokio::spawn(report(server.states(), config.node.place.clone()));
+    let reloading = tokio::spawn(reload(hangups, server.rules()));
     let gone = watch::gone(server.states());
     let (end, ended) = tokio::sync::oneshot::channel();
     let stop = async {
@@ -32,6 +36,7 @@ pub(super) async fn serve(config: Config) -> Result<(), AppError> {
     };
     let outcome = server.run(stop).await;
     reporting.abort();
+    reloading.abort();
     outcome?;
     // Without a signal there was no node left to serve.
     ended.await.map_or(Ok(()), |why| Err(AppError::NodeGone(why)))
@@ -40,13 +45,31 @@ pub(super) async fn serve(config: Config) -> Result<(), AppError> {
 fn greet(addresses: &[Address], config: &Config) {
     for address in addresses {
         say(format_args!("listening on {address}"));
-        if !address.is_local() {
-            tracing::warn!(%address, "everybody who reaches this address can use the node, unencrypted");
+    }
+    for listener in &config.server.listen {
+        if !listener.address.is_local() && !listener.rules.guards() {
+            let address = &listener.address;
+            tracing::warn!(%address, "everybody who reaches this address can use the node");
         }
     }
     match &config.node.place {
         Place::Unix(_) => say(format_args!("connecting to the node at {}", config.node.place)),
         Place::Spawn(spawn) => say(format_args!("starting the node: {}", spawn.command)),
+    }
+}
+
+/// Reads policies, tokens and certificates anew whenever the signal comes. What is wrong with them is
+/// logged, and the old ones stay.
+async fn reload(mut hangups: Signal, book: Arc<RuleBook>) {
+    while hangups.recv().await.is_some() {
+        let book = Arc::clone(&book);
+        match tokio::task::spawn_blocking(move || book.reload()).await {
+            Ok(Ok(())) => tracing::info!("policies, tokens and certificates were read anew"),
+            Ok(Err(faults)) => {
+                tracing::error!(%faults, "policies, tokens and certificates stay as they were");
+            }
+            Err(error) => tracing::error!(%error, "reading policies anew failed"),
+        }
     }
 }
 
@@ -87,7 +110,6 @@ pub const DISCONNECT: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn layers(config: &Config) -> Layers {
     Layers {
-        rights: config.rights,
         deadlines: config.deadlines,
         streams: StreamsLayer::new(config.streams),
         admission: AdmissionLayer::new(config.limits),

@@ -7,15 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::select_all;
+use listenfd::ListenFd;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::listen::{Address, Incoming, Listener};
-use super::worker::{self, Shared, Starter, Worker};
+use super::listen::{Address, Listener, ListenerConfig, Socket};
+use super::rules::RuleBook;
+use super::worker::{self, Arrival, Shared, Starter, Worker};
 use crate::backend::NodeState;
+use crate::config::Faults;
+use crate::frontend::grpc::ConnectionLimits;
 use crate::frontend::grpc::health::Health;
 use crate::frontend::grpc::limits::MAX_RECEIVED;
 use crate::frontend::grpc::receive::Room;
 use crate::frontend::grpc::reflection::Reflection;
+use crate::layer::rights::Entrance;
 
 /// Pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -23,14 +28,14 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// What the server is set to.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// Where it listens.
-    pub listen: Vec<Address>,
+    /// Where it listens, and for whom.
+    pub listen: Vec<ListenerConfig>,
     /// Workers; each has a thread and a connection to the node of its own.
     pub threads: NonZeroUsize,
     /// Connections of clients that may be open. Further ones wait until one closes.
     pub max_connections: usize,
-    /// How often silent connections are pinged.
-    pub keepalive: Duration,
+    /// How long they last.
+    pub connections: ConnectionLimits,
     /// How long calls may go on after the server was told to stop.
     pub drain: Duration,
 }
@@ -55,6 +60,22 @@ pub enum ServerError {
         /// Why not.
         error: io::Error,
     },
+    /// A listener's policy, tokens or certificates are not usable.
+    #[error("cannot serve {address}:\n{faults}")]
+    Rules {
+        /// The listener.
+        address: Address,
+        /// What is wrong.
+        faults: Faults,
+    },
+    /// A socket that was passed on can be reached from other machines.
+    #[error(
+        "{address} can be reached from other machines; it needs TLS and client certificates or tokens, or --insecure-listen"
+    )]
+    Exposed {
+        /// The socket.
+        address: Address,
+    },
     /// A worker does not start.
     #[error("cannot start a worker: {0}")]
     Worker(io::Error),
@@ -73,6 +94,7 @@ pub struct Server {
     workers: Vec<Worker>,
     health: Health,
     drain: watch::Sender<bool>,
+    book: Arc<RuleBook>,
     places: Arc<Semaphore>,
 }
 
@@ -82,7 +104,7 @@ impl Server {
     /// # Errors
     /// When an address cannot be listened on or a worker does not start.
     pub async fn start(config: &ServerConfig, starter: Starter) -> Result<Self, ServerError> {
-        let listeners = bind(&config.listen).await?;
+        let (listeners, book) = open(&config.listen).await?;
         let health = Health::new().await;
         let (drain, draining) = watch::channel(false);
         let shared = Shared {
@@ -90,19 +112,25 @@ impl Server {
             health: health.service(),
             reflection: Reflection::new()?,
             room: Room::new(MAX_RECEIVED),
-            keepalive: config.keepalive,
+            connections: config.connections,
             drain_limit: config.drain,
             drain: draining,
         };
         let workers = start_workers(config.threads, &shared).await.map_err(ServerError::Worker)?;
         let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
-        Ok(Self { listeners, workers, health, drain, places })
+        Ok(Self { listeners, workers, health, drain, book: Arc::new(book), places })
     }
 
     /// Where it listens, with the ports that the system chose.
     #[must_use]
     pub fn addresses(&self) -> Vec<Address> {
-        self.listeners.iter().filter_map(|listener| listener.address().ok()).collect()
+        self.listeners.iter().map(|listener| listener.address().clone()).collect()
+    }
+
+    /// The rules of its listeners, to read them anew.
+    #[must_use]
+    pub fn rules(&self) -> Arc<RuleBook> {
+        Arc::clone(&self.book)
     }
 
     /// State of the node as each worker sees it.
@@ -138,14 +166,25 @@ impl Server {
     }
 }
 
-async fn bind(addresses: &[Address]) -> Result<Vec<Listener>, ServerError> {
-    let mut listeners = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        let bound = Listener::bind(address).await;
-        listeners
-            .push(bound.map_err(|error| ServerError::Listen { address: address.clone(), error })?);
+/// Opens every listener, with its rules. Nobody is taken in yet.
+async fn open(configs: &[ListenerConfig]) -> Result<(Vec<Listener>, RuleBook), ServerError> {
+    let (mut listeners, mut book) = (Vec::with_capacity(configs.len()), RuleBook::default());
+    let mut passed = ListenFd::from_env();
+    for config in configs {
+        let rules = config.rules.load();
+        let address = || config.address.clone();
+        let rules = rules.map_err(|faults| ServerError::Rules { address: address(), faults })?;
+        let failed = |error| ServerError::Listen { address: address(), error };
+        let socket = Socket::bind(config, &mut passed).await.map_err(failed)?;
+        let door = |entrance| book.door(&config.rules, rules, entrance);
+        let listener = Listener::new(socket, door).map_err(failed)?;
+        let exposed = listener.door.entrance == Entrance::Remote;
+        if exposed && !config.rules.insecure && !config.rules.guards() {
+            return Err(ServerError::Exposed { address: listener.address().clone() });
+        }
+        listeners.push(listener);
     }
-    Ok(listeners)
+    Ok((listeners, book))
 }
 
 async fn start_workers(count: NonZeroUsize, shared: &Shared) -> io::Result<Vec<Worker>> {
@@ -174,7 +213,7 @@ async fn accept_all(listeners: &[Listener], workers: &[Worker], places: &Arc<Sem
 async fn accept(
     listeners: &[Listener],
     places: &Arc<Semaphore>,
-) -> Option<(Incoming, OwnedSemaphorePermit)> {
+) -> Option<(Arrival, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {
         if listeners.is_empty() {

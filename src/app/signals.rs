@@ -1,4 +1,4 @@
-//! Being told to stop.
+//! Being told to stop, or to look again at what has changed.
 
 use std::io;
 
@@ -6,6 +6,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Exit code after a second signal: what shells report of a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
+
+/// Tells of every SIGHUP from now on.
+///
+/// # Errors
+/// When the system does not allow it.
+pub(super) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
 
 /// SIGINT and SIGTERM.
 #[derive(Debug)]

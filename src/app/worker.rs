@@ -8,18 +8,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::timeout;
 
-use super::listen::{Connection, Incoming};
+use super::incoming::{Connection, Incoming, Secured, secure};
 use crate::backend::NodeState;
-use crate::call::Caller;
+use crate::frontend::door::{Door, Visitor};
 use crate::frontend::grpc::health::HealthService;
 use crate::frontend::grpc::limits::HANDSHAKE;
 use crate::frontend::grpc::receive::Room;
 use crate::frontend::grpc::reflection::Reflection;
-use crate::frontend::grpc::{self, Grpc};
+use crate::frontend::grpc::{self, ConnectionLimits, Grpc};
 use crate::stack::Stack;
 
 /// New connections that may wait for a worker to take them. It takes them at once unless it is busy.
@@ -51,8 +52,11 @@ impl fmt::Debug for Started {
     }
 }
 
+/// A connection, and the door that it came in by.
+pub(super) type Arrival = (Incoming, Door);
+
 /// A connection and its place among those that may be open.
-pub(super) type Dealt = (Incoming, OwnedSemaphorePermit);
+pub(super) type Dealt = (Arrival, OwnedSemaphorePermit);
 
 /// What all workers need.
 #[derive(Clone)]
@@ -62,8 +66,8 @@ pub(super) struct Shared {
     pub(super) reflection: Reflection,
     /// For requests that are being received.
     pub(super) room: Room,
-    /// How often silent connections are pinged.
-    pub(super) keepalive: Duration,
+    /// How long connections last.
+    pub(super) connections: ConnectionLimits,
     /// How long calls may go on once `drain` is true.
     pub(super) drain_limit: Duration,
     /// True once no new calls are to be taken.
@@ -136,7 +140,7 @@ async fn take_clients(
             Some(_) = clients.join_next() => {}
             client = dealt.recv() => match client {
                 Some(client) => {
-                    clients.spawn_local(serve(client, grpc.clone(), shared.keepalive, shared.drain.clone()));
+                    clients.spawn_local(serve(client, grpc.clone(), shared.connections, shared.drain.clone()));
                 }
                 None => return,
             },
@@ -145,36 +149,56 @@ async fn take_clients(
 }
 
 async fn serve(
-    (client, place): Dealt,
+    ((client, door), place): Dealt,
     grpc: Grpc,
-    keepalive: Duration,
-    drain: watch::Receiver<bool>,
+    limits: ConnectionLimits,
+    mut drain: watch::Receiver<bool>,
 ) {
-    match client.here() {
-        Ok((client, caller)) => serve_here(client, caller, grpc, keepalive, drain).await,
-        Err(error) => tracing::debug!(%error, "connection lost as it came in"),
+    // Who says nothing must not hold up the end, either.
+    let received = tokio::select! {
+        received = timeout(HANDSHAKE, receive(client, door)) => received,
+        _ = drain.wait_for(|drain| *drain) => return,
+    };
+    match received {
+        Ok(Ok((Received::Tcp(stream), visitor))) => {
+            grpc::serve(stream, visitor, grpc, limits, drain).await;
+        }
+        Ok(Ok((Received::Unix(stream), visitor))) => {
+            grpc::serve(stream, visitor, grpc, limits, drain).await;
+        }
+        Ok(Ok((Received::Tls(stream), visitor))) => {
+            grpc::serve(*stream, visitor, grpc, limits, drain).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "connection refused or lost as it came in"),
+        Err(_) => tracing::debug!("connection closed: it did not begin in time"),
     }
     drop(place);
 }
 
-async fn serve_here(
-    client: Connection,
-    caller: Caller,
-    grpc: Grpc,
-    keepalive: Duration,
-    mut drain: watch::Receiver<bool>,
-) {
-    // Who says nothing must not hold up the end, either.
-    let heard = tokio::select! {
-        heard = timeout(HANDSHAKE, client.preface()) => matches!(heard, Ok(Ok(()))),
-        _ = drain.wait_for(|drain| *drain) => false,
-    };
-    if !heard {
-        return;
-    }
-    match client {
-        Connection::Tcp(stream) => grpc::serve(stream, caller, grpc, keepalive, drain).await,
-        Connection::Unix(stream) => grpc::serve(stream, caller, grpc, keepalive, drain).await,
+/// A connection that has begun to speak HTTP/2.
+enum Received {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Tls(Box<Secured>),
+}
+
+/// Waits until a client has begun to speak HTTP/2, encrypted if the door wants that.
+async fn receive(client: Incoming, door: Door) -> io::Result<(Received, Visitor)> {
+    let tls = door.rules.borrow().tls.clone();
+    let (connection, visitor) = client.here(door)?;
+    match (connection, tls) {
+        (Connection::Tcp(stream), Some(tls)) => {
+            let (stream, proof) = secure(stream, &tls).await?;
+            Ok((Received::Tls(Box::new(stream)), Visitor { proof, ..visitor }))
+        }
+        (connection, _) => {
+            connection.preface().await?;
+            let received = match connection {
+                Connection::Tcp(stream) => Received::Tcp(stream),
+                Connection::Unix(stream) => Received::Unix(stream),
+            };
+            Ok((received, visitor))
+        }
     }
 }
 

@@ -51,6 +51,13 @@ Then, from another terminal:
   bitcoin-grpc check --node unix:/tmp/node.sock
   bitcoin-grpc serve --node unix:/tmp/node.sock";
 
+const TOKEN: &str = "\
+The token is shown once; bitcoin-grpc keeps only its SHA-256, in the line for the file that --tokens names. Clients send \
+it with every call as `authorization: Bearer TOKEN`, over TLS or on this machine. docs/rights.md tells more.
+
+For example:
+  bitcoin-grpc token --name monitor --lasts 90d";
+
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
@@ -62,10 +69,12 @@ pub enum Command {
     Demo,
     /// Run the embedded node alone.
     Devnode,
+    /// Make a bearer token.
+    Token,
 }
 
 impl Command {
-    const ALL: [Self; 4] = [Self::Serve, Self::Check, Self::Demo, Self::Devnode];
+    const ALL: [Self; 5] = [Self::Serve, Self::Check, Self::Demo, Self::Devnode, Self::Token];
 
     const fn name(self) -> &'static str {
         match self {
@@ -73,6 +82,7 @@ impl Command {
             Self::Check => "check",
             Self::Demo => "demo",
             Self::Devnode => "devnode",
+            Self::Token => "token",
         }
     }
 
@@ -84,6 +94,9 @@ impl Command {
             Self::Devnode => {
                 "Run the built-in regtest node alone, for any program that speaks Bitcoin Core's IPC"
             }
+            Self::Token => {
+                "Make a bearer token for an identity, and its line for the --tokens file"
+            }
         }
     }
 
@@ -91,25 +104,27 @@ impl Command {
     const fn more(self) -> &'static str {
         match self {
             Self::Devnode => DEVNODE,
+            Self::Token => TOKEN,
             _ => "",
         }
     }
 
     fn has(self, option: &Opt) -> bool {
         match self {
-            Self::Serve => option.group != Group::Embedded,
+            Self::Serve => !matches!(option.group, Group::Embedded | Group::Token),
             // Whom it lets in does not matter, but what it would let them do does.
             Self::Check => {
                 matches!(option.group, Group::Node | Group::Log) || option.name == "allow"
             }
             Self::Demo => {
                 let own = ["socket", "inetd", "led"];
-                (option.group != Group::Node && !own.contains(&option.name))
+                (!matches!(option.group, Group::Node | Group::Token) && !own.contains(&option.name))
                     || option.name == "profile"
             }
             Self::Devnode => {
                 matches!(option.group, Group::Embedded | Group::Log) || option.name == "profile"
             }
+            Self::Token => option.group == Group::Token,
         }
     }
 

@@ -1,11 +1,11 @@
-//! The file: TOML, with the options' names as keys.
+//! The file: TOML, with the options' names as keys. `[[listener]]` tables have some of them, too.
 
 use std::path::Path;
 
 use toml::{Table, Value};
 
 use super::fault::Fault;
-use super::options::{Opt, option};
+use super::options::{OF_LISTENERS, Opt, option};
 use super::typed::{Source, Typed};
 
 /// Options whose value may be a list of words.
@@ -26,16 +26,45 @@ pub(super) fn parse(text: &str, place: &str, typed: &mut Typed, faults: &mut Vec
         Err(error) => return faults.push(Fault::new(place, format!("is not TOML: {error}"))),
     };
     for (key, value) in table {
-        let outcome = match option(&key) {
-            Some(option) => {
-                values(option, value).map(|values| typed.give(option, Source::File, values))
+        let outcome = match value {
+            Value::Array(tables) if key == LISTENER => {
+                listeners(tables, place, typed, faults);
+                Ok(())
             }
-            None => Err("there is no such option".to_owned()),
+            value => give(&key, value, Source::File, typed),
         };
         if let Err(problem) = outcome {
             faults.push(Fault::new(format!("{key} (in {place})"), problem));
         }
     }
+}
+
+/// Name of the tables that describe listeners.
+const LISTENER: &str = "listener";
+
+fn listeners(tables: Vec<Value>, place: &str, typed: &mut Typed, faults: &mut Vec<Fault>) {
+    for (number, table) in (1..).zip(tables) {
+        let (mut listener, at) = (Typed::default(), format!("in {place}, listener {number}"));
+        let Value::Table(table) = table else {
+            faults.push(Fault::new(at, "is no table"));
+            continue;
+        };
+        for (key, value) in table {
+            let outcome = match OF_LISTENERS.contains(&key.as_str()) {
+                true => give(&key, value, Source::Listener(number), &mut listener),
+                false => Err("a listener has no such option".to_owned()),
+            };
+            if let Err(problem) = outcome {
+                faults.push(Fault::new(format!("{key} ({at})"), problem));
+            }
+        }
+        typed.listeners.push(listener);
+    }
+}
+
+fn give(key: &str, value: Value, source: Source, typed: &mut Typed) -> Result<(), String> {
+    let option = option(key).ok_or("there is no such option")?;
+    values(option, value).map(|values| typed.give(option, source, values))
 }
 
 fn values(option: &Opt, value: Value) -> Result<Vec<String>, String> {

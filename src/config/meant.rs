@@ -11,27 +11,34 @@ use tracing_subscriber::EnvFilter;
 use super::cli::{Command, Invocation};
 use super::embedded::{self, EmbeddedConfig};
 use super::fault::Faults;
+use super::listeners::{listeners, rights};
 use super::paths::{self, Chain, MAX_SOCKET_PATH};
 use super::reader::Reader;
 use super::spawn;
-use crate::app::listen::Address;
 use crate::app::logging::{LogConfig, LogForm};
 use crate::app::server::ServerConfig;
 use crate::backend::ipc::{IpcConfig, LeaseConfig, Leases, Notifications, Place};
-use crate::frontend::grpc::limits::KEEPALIVE;
+use crate::frontend::grpc::ConnectionLimits;
+use crate::frontend::tokens::checked_name;
 use crate::layer::admission::Limits;
 use crate::layer::deadline::Deadlines;
 use crate::layer::rights::Rights;
 use crate::layer::streams::StreamLimits;
-
-/// Where clients come in unless told otherwise: on this machine only, on gRPC's customary port.
-pub const LISTEN: &str = "127.0.0.1:50051";
 
 /// The level of the log unless told otherwise.
 pub const LOG_LEVEL: &str = "info";
 
 /// Longest name of an instance: that of a host, as DNS has them.
 const MAX_INSTANCE: usize = 63;
+
+/// A token to make.
+#[derive(Debug, Clone, Default)]
+pub struct TokenConfig {
+    /// Identity that it stands for.
+    pub name: String,
+    /// How long it is taken; for ever if that was not said.
+    pub lasts: Option<Duration>,
+}
 
 /// A configuration without faults.
 #[derive(Debug, Clone)]
@@ -42,8 +49,10 @@ pub struct Config {
     pub embedded: EmbeddedConfig,
     /// Listeners and workers.
     pub server: ServerConfig,
-    /// What callers may do.
+    /// What callers may do where no policy says.
     pub rights: Rights,
+    /// The token to make, for the command that makes one.
+    pub token: TokenConfig,
     /// For how long calls may take.
     pub deadlines: Deadlines,
     /// How many streams may be open.
@@ -61,7 +70,7 @@ impl Config {
     /// With everything that is wrong, those of the file included.
     pub fn mean(invocation: Invocation, home: Option<&Path>) -> Result<Self, Faults> {
         let mut reader = Reader::new(&invocation.typed, invocation.faults);
-        let embeds = matches!(invocation.command, Command::Demo | Command::Devnode);
+        let embeds = !matches!(invocation.command, Command::Serve | Command::Check);
         let node = node(&mut reader, home, embeds);
         let config = Self {
             embedded: embedded::embedded(&mut reader),
@@ -70,6 +79,7 @@ impl Config {
             node,
             server: server(&mut reader),
             rights: rights(&mut reader),
+            token: token(&mut reader, invocation.command),
             deadlines: deadlines(&mut reader),
             log: log(&mut reader),
         };
@@ -158,28 +168,31 @@ pub(super) fn fits(socket: &Path) -> Result<(), String> {
 
 fn server(reader: &mut Reader<'_>) -> ServerConfig {
     ServerConfig {
-        listen: listen(reader),
+        listen: listeners(reader),
         threads: reader.one("threads", positive).unwrap_or(ServerConfig::THREADS),
         max_connections: count(reader, "max-connections", ServerConfig::MAX_CONNECTIONS),
-        keepalive: time(reader, "keepalive", KEEPALIVE),
+        connections: connections(reader),
         drain: reader.one("drain", any_time).unwrap_or(ServerConfig::DRAIN),
     }
 }
 
-fn listen(reader: &mut Reader<'_>) -> Vec<Address> {
-    let insecure = reader.one("insecure-listen", switch).unwrap_or(false);
-    let addresses = reader.all("listen", address);
-    for address in addresses.iter().filter(|address| !insecure && !address.is_local()) {
-        reader.fault("listen", format!("{address} can be reached from other machines, unencrypted and by anybody; say --insecure-listen if that is meant"));
+fn connections(reader: &mut Reader<'_>) -> ConnectionLimits {
+    let usual = ConnectionLimits::default();
+    ConnectionLimits {
+        keepalive: time(reader, "keepalive", usual.keepalive),
+        idle: time(reader, "connection-idle", usual.idle),
+        age: time(reader, "connection-age", usual.age),
     }
-    if !reader.was_given("listen") {
-        return address(LISTEN).into_iter().collect();
-    }
-    addresses
 }
 
-fn rights(reader: &mut Reader<'_>) -> Rights {
-    reader.all("allow", access).into_iter().fold(Rights::open(), Rights::grant)
+fn token(reader: &mut Reader<'_>, command: Command) -> TokenConfig {
+    if command == Command::Token && !reader.was_given("name") {
+        reader.fault("name", "is needed: the identity that the token stands for");
+    }
+    TokenConfig {
+        name: reader.one("name", |text| checked_name(text).map(str::to_owned)).unwrap_or_default(),
+        lasts: reader.one("lasts", some_time),
+    }
 }
 
 fn deadlines(reader: &mut Reader<'_>) -> Deadlines {
@@ -236,7 +249,7 @@ fn time(reader: &mut Reader<'_>, name: &str, usual: Duration) -> Duration {
     reader.one(name, some_time).unwrap_or(usual)
 }
 
-fn unix(text: &str) -> Result<PathBuf, String> {
+pub(super) fn unix(text: &str) -> Result<PathBuf, String> {
     let path = text.strip_prefix("unix:").filter(|path| !path.is_empty());
     let path = PathBuf::from(path.ok_or("is not of the form unix:PATH")?);
     fits(&path).map(|()| path)
@@ -246,14 +259,6 @@ pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("is no directory".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
-fn address(text: &str) -> Result<Address, String> {
-    if text.starts_with("unix:") {
-        return unix(text).map(Address::Unix);
-    }
-    let address = text.parse().map_err(|_| "is neither IP:PORT nor unix:PATH")?;
-    Ok(Address::Tcp(address))
-}
-
 pub(super) fn profile(text: &str) -> Result<&'static Profile, String> {
     Profile::by_name(text).ok_or_else(|| {
         let names: Vec<_> = PROFILES.iter().map(|profile| profile.name).collect();
@@ -261,7 +266,7 @@ pub(super) fn profile(text: &str) -> Result<&'static Profile, String> {
     })
 }
 
-fn access(text: &str) -> Result<Access, String> {
+pub(super) fn access(text: &str) -> Result<Access, String> {
     let class = Access::ALL.into_iter().find(|class| class.name() == text);
     class.ok_or_else(|| format!("is none of {}", Access::ALL.map(Access::name).join(", ")))
 }

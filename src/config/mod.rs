@@ -5,13 +5,17 @@ mod cli;
 pub mod embedded;
 mod fault;
 mod file;
+mod listeners;
 pub mod meant;
 pub mod options;
 mod paths;
+pub mod policy;
 mod reader;
+mod secret;
 mod spawn;
 pub mod typed;
 
 pub use cli::{Command, Invocation, command};
 pub use fault::{Fault, Faults};
 pub use meant::Config;
+pub(crate) use secret::read_guarded;

@@ -27,6 +27,8 @@ pub enum Group {
     Embedded,
     /// Who may come in where, and do what.
     Clients,
+    /// A token that is made.
+    Token,
     /// How much and how long.
     Limits,
     /// What is said about it.
@@ -41,6 +43,7 @@ impl Group {
             Self::Node => "The node",
             Self::Embedded => "The embedded node",
             Self::Clients => "The clients",
+            Self::Token => "The token",
             Self::Limits => "Limits",
             Self::Log => "Logging",
         }
@@ -293,7 +296,7 @@ pub const OPTIONS: &[Opt] = &[
         "LISTEN",
         "ADDR",
         true,
-        "Where clients come in: IP:PORT or unix:PATH; may be repeated [default: 127.0.0.1:50051]"
+        "Where clients come in: IP:PORT, unix:PATH, or systemd:N for the Nth socket that systemd passes, counted from 0; may be repeated. [[listener]] tables in the file describe listeners that differ [default: 127.0.0.1:50051]"
     ),
     option!(
         Clients,
@@ -301,7 +304,7 @@ pub const OPTIONS: &[Opt] = &[
         "INSECURE_LISTEN",
         "",
         false,
-        "Allow listening beyond this machine. Everybody who reaches the port can use the node, unencrypted"
+        "Allow listening beyond this machine without TLS, or without tokens and client certificates. Everybody who reaches the port can use the node"
     ),
     option!(
         Clients,
@@ -309,7 +312,87 @@ pub const OPTIONS: &[Opt] = &[
         "ALLOW",
         "CLASS",
         true,
-        "Grant an access class besides read and submit: wallet, control or lifecycle; may be repeated"
+        "Grant an access class besides read and submit: wallet, control or lifecycle; may be repeated. A --policy grants more finely"
+    ),
+    option!(
+        Clients,
+        "policy",
+        "POLICY",
+        "FILE",
+        false,
+        "TOML file that says who may do what (docs/rights.md); nothing else is granted then. Read again on SIGHUP"
+    ),
+    option!(
+        Clients,
+        "tokens",
+        "TOKENS",
+        "FILE",
+        false,
+        "File with the bearer tokens that are taken, one line each, as `bitcoin-grpc token` prints them. Read again on SIGHUP"
+    ),
+    option!(
+        Clients,
+        "tls-cert",
+        "TLS_CERT",
+        "FILE",
+        false,
+        "Certificate of this server with its chain, in PEM; TCP listeners then speak TLS. Read again on SIGHUP"
+    ),
+    option!(
+        Clients,
+        "tls-key",
+        "TLS_KEY",
+        "FILE",
+        false,
+        "Its private key, in PEM, in a file that others cannot read"
+    ),
+    option!(
+        Clients,
+        "tls-client-ca",
+        "TLS_CLIENT_CA",
+        "FILE",
+        false,
+        "Certificates of the authorities whose client certificates are taken, in PEM; a client must then have one"
+    ),
+    option!(
+        Clients,
+        "tls-client-optional",
+        "TLS_CLIENT_OPTIONAL",
+        "",
+        false,
+        "Let clients in without a certificate, too; they need a token, or are anonymous"
+    ),
+    option!(
+        Clients,
+        "tls12",
+        "TLS12",
+        "",
+        false,
+        "Speak TLS 1.2 with clients that do not know 1.3"
+    ),
+    option!(
+        Clients,
+        "socket-mode",
+        "SOCKET_MODE",
+        "MODE",
+        false,
+        "Permissions of unix sockets, in octal; who may write may connect [default: 600]"
+    ),
+    option!(
+        Clients,
+        "socket-uid",
+        "SOCKET_UID",
+        "N",
+        false,
+        "Number of the user who owns unix sockets [default: who runs this program]"
+    ),
+    option!(
+        Clients,
+        "socket-gid",
+        "SOCKET_GID",
+        "N",
+        false,
+        "Number of the group that owns unix sockets (getent group NAME shows it) [default: that of this program]"
     ),
     option!(
         Clients,
@@ -326,6 +409,38 @@ pub const OPTIONS: &[Opt] = &[
         "TIME",
         false,
         "How often silent connections are pinged [default: 30s]"
+    ),
+    option!(
+        Clients,
+        "connection-idle",
+        "CONNECTION_IDLE",
+        "TIME",
+        false,
+        "How long a connection may be without a new call before its client is asked to leave it; streams go on [default: 1h]"
+    ),
+    option!(
+        Clients,
+        "connection-age",
+        "CONNECTION_AGE",
+        "TIME",
+        false,
+        "How old a connection becomes before its client is asked to leave it; calls and streams go on [default: 12h]"
+    ),
+    option!(
+        Token,
+        "name",
+        "NAME",
+        "NAME",
+        false,
+        "Identity that the token stands for: letters, digits, -, _ and ."
+    ),
+    option!(
+        Token,
+        "lasts",
+        "LASTS",
+        "TIME",
+        false,
+        "How long it is taken, such as 90d [default: until its line is removed]"
     ),
     option!(
         Limits,
@@ -458,6 +573,23 @@ pub const OPTIONS: &[Opt] = &[
     ),
 ];
 
+/// Options that a `[[listener]]` table in the file may have. What it does not say is as for all.
+pub const OF_LISTENERS: [&str; 13] = [
+    "listen",
+    "insecure-listen",
+    "allow",
+    "policy",
+    "tokens",
+    "tls-cert",
+    "tls-key",
+    "tls-client-ca",
+    "tls-client-optional",
+    "tls12",
+    "socket-mode",
+    "socket-uid",
+    "socket-gid",
+];
+
 /// The option of that name.
 #[must_use]
 pub fn option(name: &str) -> Option<&'static Opt> {
@@ -479,5 +611,6 @@ mod tests {
         }
         let names: BTreeSet<_> = OPTIONS.iter().map(|o| o.name).collect();
         assert_eq!(names.len(), OPTIONS.len());
+        assert!(OF_LISTENERS.iter().all(|name| names.contains(name)));
     }
 }

@@ -8,7 +8,7 @@ use super::typed::{Given, Typed};
 
 /// Reads options one after the other. What is faulty reads as absent, and is remembered.
 pub(super) struct Reader<'a> {
-    typed: &'a Typed,
+    pub(super) typed: &'a Typed,
     pub(super) faults: Vec<Fault>,
 }
 

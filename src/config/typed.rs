@@ -10,6 +10,8 @@ use super::options::Opt;
 pub enum Source {
     /// In the file.
     File,
+    /// In one of the file's `[[listener]]` tables, counted from 1.
+    Listener(usize),
     /// In the environment.
     Environment,
     /// On the command line.
@@ -21,6 +23,7 @@ impl Source {
     #[must_use]
     pub fn name_of(self, option: &Opt) -> String {
         match self {
+            Self::Listener(number) => format!("{} (in the file's listener {number})", option.name),
             Self::File => format!("{} (in the file)", option.name),
             Self::Environment => option.env.to_owned(),
             Self::Flag => format!("--{}", option.name),
@@ -39,20 +42,34 @@ pub struct Given {
 
 /// Everything that was typed, by the options' names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Typed(BTreeMap<&'static str, Given>);
+pub struct Typed {
+    given: BTreeMap<&'static str, Given>,
+    /// The file's `[[listener]]` tables.
+    pub listeners: Vec<Typed>,
+}
 
 impl Typed {
     /// Takes values over, unless a stronger source has given the option already.
     pub fn give(&mut self, option: &'static Opt, source: Source, values: Vec<String>) {
-        let weaker = self.0.get(option.name).is_none_or(|given| given.source <= source);
+        let weaker = self.given.get(option.name).is_none_or(|given| given.source <= source);
         if weaker {
-            self.0.insert(option.name, Given { source, values });
+            self.given.insert(option.name, Given { source, values });
         }
     }
 
     /// What was given for an option.
     #[must_use]
     pub fn get(&self, option: &str) -> Option<&Given> {
-        self.0.get(option)
+        self.given.get(option)
+    }
+
+    /// A listener's table, completed by what was given for all listeners.
+    #[must_use]
+    pub fn completed(&self, listener: &Self) -> Self {
+        let mut given = self.given.clone();
+        // Where it listens and that this is dangerous, each says for itself.
+        given.retain(|name, _| !matches!(*name, "listen" | "insecure-listen"));
+        given.extend(listener.given.clone());
+        Self { given, listeners: Vec::new() }
     }
 }

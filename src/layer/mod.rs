@@ -1,4 +1,4 @@
-//! The layers between frontends and backends, one file each. [`crate::stack`] says their order.
+//! The layers between frontends and backends, one file or folder each. [`crate::stack`] says their order.
 
 pub mod admission;
 pub mod deadline;

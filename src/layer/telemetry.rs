@@ -152,6 +152,8 @@ fn concerns_operator(error: &CallError) -> bool {
         CallError::NodeLost | CallError::NodeStuck | CallError::BadReply(_) | CallError::Internal(_) => true,
         CallError::Invalid(_)
         | CallError::Denied { .. }
+        | CallError::CommandDenied { .. }
+        | CallError::CommandWalletDenied { .. }
         | CallError::NotInProfile { .. }
         | CallError::FieldNotInProfile { .. }
         | CallError::Refused { .. }

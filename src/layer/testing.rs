@@ -13,7 +13,7 @@ use crate::call::{Call, Caller, Outcome};
 use crate::error::CallError;
 
 pub(crate) fn call(request: Request) -> Call {
-    Call { request, caller: Caller::Local, deadline: None }
+    Call { request, caller: Caller::Local, grants: Arc::default(), deadline: None }
 }
 
 pub(crate) fn echo_call(text: &str) -> Call {

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bitcoin_grpc::app::listen::Address;
+use bitcoin_grpc::app::listen::{Address, ListenerConfig};
+use bitcoin_grpc::app::rules::{RuleBook, RulesConfig};
 use bitcoin_grpc::app::serve::DISCONNECT;
 use bitcoin_grpc::app::server::{Server, ServerConfig, ServerError};
 use bitcoin_grpc::app::worker::Started;
 use bitcoin_grpc::backend::{NodeInfo, NodeState};
 use bitcoin_grpc::call::{Call, Outcome};
 use bitcoin_grpc::error::CallError;
+use bitcoin_grpc::frontend::grpc::ConnectionLimits;
 use bitcoin_grpc::frontend::grpc::services::echo_client::EchoClient;
 use bitcoin_grpc::layer::admission::{AdmissionLayer, Limits};
 use bitcoin_grpc::layer::deadline::Deadlines;
@@ -90,6 +92,9 @@ pub(crate) struct Setup {
     pub(crate) rights: Rights,
     pub(crate) threads: usize,
     pub(crate) drain: Duration,
+    pub(crate) connections: ConnectionLimits,
+    /// The listeners; one on loopback with `rights` if there are none.
+    pub(crate) listen: Vec<ListenerConfig>,
 }
 
 impl Default for Setup {
@@ -101,13 +106,23 @@ impl Default for Setup {
             rights: Rights::open(),
             threads: 1,
             drain: Duration::from_secs(5),
+            connections: ConnectionLimits::default(),
+            listen: Vec::new(),
         }
     }
+}
+
+/// Any port of this machine.
+pub(crate) fn loopback() -> Address {
+    Address::Tcp("127.0.0.1:0".parse().unwrap())
 }
 
 /// A running server.
 pub(crate) struct Harness {
     pub(crate) address: String,
+    pub(crate) addresses: Vec<Address>,
+    /// The rules of its listeners.
+    pub(crate) rules: Arc<RuleBook>,
     /// State of the node as the backend tells it.
     pub(crate) state: watch::Sender<NodeState>,
     stop: oneshot::Sender<()>,
@@ -122,7 +137,6 @@ impl Harness {
     pub(crate) async fn with(setup: Setup, backend: Mock) -> Self {
         let (state, states) = watch::channel(ready(&Service::ALL));
         let layers = Layers {
-            rights: setup.rights,
             deadlines: setup.deadlines,
             streams: StreamsLayer::new(setup.streams),
             admission: AdmissionLayer::new(setup.limits),
@@ -137,18 +151,25 @@ impl Harness {
                 stop_limit: DISCONNECT,
             }
         };
+        let mut listen = setup.listen;
+        if listen.is_empty() {
+            let rules = RulesConfig { rights: setup.rights, ..RulesConfig::default() };
+            listen.push(ListenerConfig { rules, ..ListenerConfig::new(loopback()) });
+        }
         let config = ServerConfig {
-            listen: vec![Address::Tcp("127.0.0.1:0".parse().unwrap())],
+            listen,
             threads: NonZeroUsize::new(setup.threads).unwrap(),
             max_connections: 100,
-            keepalive: Duration::from_secs(30),
+            connections: setup.connections,
             drain: setup.drain,
         };
         let server = Server::start(&config, Arc::new(starter)).await.unwrap();
-        let address = server.addresses()[0].to_string();
+        let addresses = server.addresses();
+        let address = addresses[0].to_string();
+        let rules = server.rules();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { _ = stopped.await }));
-        Self { address, state, stop, running }
+        Self { address, addresses, rules, state, stop, running }
     }
 
     pub(crate) async fn channel(&self) -> Channel {

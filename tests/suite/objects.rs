@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use bitcoin::consensus::encode::{deserialize, serialize};
 use bitcoin::hashes::Hash;
-use bitcoin_grpc::app::listen::Address;
+use bitcoin_grpc::app::listen::ListenerConfig;
 use bitcoin_grpc::app::serve::DISCONNECT;
 use bitcoin_grpc::app::server::{Server, ServerConfig};
 use bitcoin_grpc::app::worker::Started;
 use bitcoin_grpc::backend::NodeState;
 use bitcoin_grpc::backend::ipc::{IpcConfig, IpcPool, LeaseConfig, Leases, Place};
+use bitcoin_grpc::frontend::grpc::ConnectionLimits;
 use bitcoin_grpc::frontend::grpc::services::block_template_client::BlockTemplateClient;
 use bitcoin_grpc::frontend::grpc::services::mining_client::MiningClient;
 use bitcoin_grpc::layer::admission::{AdmissionLayer, Limits};
 use bitcoin_grpc::layer::deadline::Deadlines;
-use bitcoin_grpc::layer::rights::Rights;
 use bitcoin_grpc::layer::streams::{StreamLimits, StreamsLayer};
 use bitcoin_grpc::stack::{Layers, compose};
 use bitcoin_grpc_contract::{Profile, v1};
@@ -26,6 +26,8 @@ use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
+
+use super::harness::loopback;
 
 /// Longer than anything here takes, on a busy machine.
 const LONG: Duration = Duration::from_secs(30);
@@ -82,7 +84,6 @@ impl Miner {
 async fn serve(ipc: IpcConfig) -> (String, oneshot::Sender<()>, JoinHandle<()>) {
     let layers = Layers {
         streams: StreamsLayer::new(StreamLimits::default()),
-        rights: Rights::open(),
         deadlines: Deadlines::default(),
         admission: AdmissionLayer::new(Limits::default()),
     };
@@ -98,10 +99,10 @@ async fn serve(ipc: IpcConfig) -> (String, oneshot::Sender<()>, JoinHandle<()>) 
         }
     };
     let config = ServerConfig {
-        listen: vec![Address::Tcp("127.0.0.1:0".parse().unwrap())],
+        listen: vec![ListenerConfig::new(loopback())],
         threads: NonZeroUsize::new(WORKERS).unwrap(),
         max_connections: 100,
-        keepalive: Duration::from_secs(30),
+        connections: ConnectionLimits::default(),
         drain: Duration::from_secs(1),
     };
     let server = Server::start(&config, Arc::new(starter)).await.unwrap();

@@ -7,6 +7,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tonic::Status;
 
@@ -52,11 +53,21 @@ pub(crate) fn post(address: &str, path: &str) -> http::request::Builder {
 
 pub(crate) async fn send(address: &str, request: Request<Bytes>) -> Answer {
     let stream = TcpStream::connect(address).await.unwrap();
+    send_over(stream, request).await.unwrap()
+}
+
+/// Sends a request over a connection that was made somehow.
+pub(crate) async fn send_over<C>(
+    connection: C,
+    request: Request<Bytes>,
+) -> Result<Answer, hyper::Error>
+where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (mut sender, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        http2::handshake(TokioExecutor::new(), TokioIo::new(connection)).await?;
     tokio::spawn(connection);
-    let response = sender.send_request(request.map(Full::new)).await.unwrap();
-    collect(response).await
+    Ok(collect(sender.send_request(request.map(Full::new)).await?).await)
 }
 
 /// Opens a call whose request never ends. It lasts as long as what is returned.

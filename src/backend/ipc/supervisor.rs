@@ -353,7 +353,12 @@ impl ShutdownPoll {
     async fn next(&mut self, queue: &Queue) {
         let Some(question) = &self.question else { return std::future::pending().await };
         sleep(SHUTDOWN_POLL).await;
-        let call = Call { request: question.clone(), caller: Caller::Local, deadline: None };
+        let call = Call {
+            request: question.clone(),
+            caller: Caller::Local,
+            grants: Default::default(),
+            deadline: None,
+        };
         // Its reply is looked at where all replies are; a full queue shows that the node lives.
         if let Ok(reply) = queue.push(call, None, None) {
             let _ = reply.await;

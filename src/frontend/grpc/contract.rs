@@ -13,10 +13,11 @@ use tonic::codegen::{BoxFuture, Service};
 use super::events::{Events, invalid};
 use super::frames;
 use super::limits::{MAX_REPLY, MAX_REQUEST};
+use super::seat::Occupant;
 use super::services as server;
 use super::status::status;
 use super::timeout;
-use crate::call::{Call, Caller};
+use crate::call::Call;
 use crate::error::CallError;
 use crate::stack::Stack;
 use crate::stream::EventStream;
@@ -24,18 +25,23 @@ use crate::stream::EventStream;
 /// How long a client may take to say the first thing in a conversation it opens.
 const OPENING: Duration = Duration::from_secs(10);
 
-/// What answers the requests of one client. There is one for each connection, so that who asks is
-/// found out once and not for every call.
-pub struct Frontend {
+/// What answers the requests of one caller. There is one for each connection, so that who asks is
+/// found out once and not for every call; and another for who shows a token over it.
+pub(super) struct Frontend {
     stack: Stack,
-    caller: Caller,
+    occupant: Occupant,
 }
 
 impl Frontend {
-    /// Answers `caller` from `stack`.
-    #[must_use]
-    pub const fn new(stack: Stack, caller: Caller) -> Self {
-        Self { stack, caller }
+    /// Answers a caller from `stack`.
+    pub(super) const fn new(stack: Stack, occupant: Occupant) -> Self {
+        Self { stack, occupant }
+    }
+
+    fn call(&self, request: Request, deadline: Option<Instant>) -> Call {
+        let standing = &self.occupant.standing;
+        let (caller, grants) = (standing.caller.clone(), Arc::clone(&standing.grants));
+        Call { request, caller, grants, deadline }
     }
 
     async fn unary<M: Unary>(
@@ -47,8 +53,7 @@ impl Frontend {
 
     async fn answer<M: Unary>(&self, request: tonic::Request<M>) -> Result<M::Response, CallError> {
         let deadline = timeout::deadline(request.metadata())?;
-        let request = request.into_inner().into_request();
-        let call = Call { request, caller: self.caller.clone(), deadline };
+        let call = self.call(request.into_inner().into_request(), deadline);
         let reply = self.stack.call(call).await?.into_reply()?;
         M::response(reply)
             .ok_or_else(|| CallError::Internal("the reply is another method's".to_owned()))
@@ -65,7 +70,7 @@ impl Frontend {
             Err(error) => Err(error),
         };
         let events = events.map_err(|error| status(&error, method))?;
-        Ok(frames::answer(Events::new(events, method)))
+        Ok(frames::answer(Events::new(events, method).until(self.occupant.revoked(method))))
     }
 
     async fn bidirectional<M: Dialogue>(
@@ -74,14 +79,15 @@ impl Frontend {
         messages: tonic::Request<tonic::Streaming<M>>,
     ) -> Result<tonic::Response<Events>, Status> {
         // Who may not call it need not say anything first.
-        self.stack.permit(method).map_err(|error| status(&error, method))?;
+        self.occupant.standing.grants.check(method).map_err(|error| status(&error, method))?;
         let (metadata, _, mut messages) = messages.into_parts();
         let events = match timeout::deadline(&metadata) {
             Ok(deadline) => self.converse(&mut messages, deadline).await,
             Err(error) => Err(error),
         };
         let events = events.map_err(|error| status(&error, method))?;
-        Ok(frames::answer(Events::with_answers(events, method, messages)))
+        let revoked = self.occupant.revoked(method);
+        Ok(frames::answer(Events::with_answers(events, method, messages).until(revoked)))
     }
 
     /// Opens a conversation with the first thing that its client says.
@@ -108,14 +114,13 @@ impl Frontend {
         request: Request,
         deadline: Option<Instant>,
     ) -> Result<EventStream, CallError> {
-        let call = Call { request, caller: self.caller.clone(), deadline };
-        self.stack.call(call).await?.into_stream()
+        self.stack.call(self.call(request, deadline)).await?.into_stream()
     }
 }
 
 impl fmt::Debug for Frontend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frontend").field("caller", &self.caller).finish_non_exhaustive()
+        f.debug_struct("Frontend").field("occupant", &self.occupant).finish_non_exhaustive()
     }
 }
 

@@ -9,6 +9,7 @@ use futures_util::Stream;
 use tonic::{Status, Streaming};
 
 use super::envelope::Envelope;
+use super::seat::Revoked;
 use super::status::status;
 use crate::error::CallError;
 use crate::stream::{Answers, EventStream};
@@ -26,6 +27,8 @@ pub struct Events {
     method: Method,
     talk: Option<Talk>,
     last_sequence: u64,
+    /// Resolves when its caller may not have it any more.
+    revoked: Revoked,
 }
 
 struct Talk {
@@ -35,13 +38,18 @@ struct Talk {
 
 impl Events {
     pub(super) fn new(events: EventStream, method: Method) -> Self {
-        Self { events: Some(events), method, talk: None, last_sequence: 0 }
+        Self { events: Some(events), method, talk: None, last_sequence: 0, revoked: never() }
+    }
+
+    /// The same until it is revoked.
+    pub(super) fn until(self, revoked: Revoked) -> Self {
+        Self { revoked, ..self }
     }
 
     /// No messages at all.
-    pub(super) const fn none() -> Self {
+    pub(super) fn none() -> Self {
         let method = Method::ChainHandleNotifications;
-        Self { events: None, method, talk: None, last_sequence: 0 }
+        Self { events: None, method, talk: None, last_sequence: 0, revoked: never() }
     }
 
     /// The same with answers.
@@ -85,6 +93,11 @@ impl Events {
     }
 }
 
+/// A stream that nobody revokes.
+fn never() -> Revoked {
+    Box::pin(std::future::pending())
+}
+
 /// A fault in what a client says.
 pub(super) fn invalid(field: &str, description: &str) -> CallError {
     CallError::Invalid(vec![Violation {
@@ -102,7 +115,12 @@ impl Stream for Events {
             return this.end(&error.after(this.last_sequence));
         }
         let Some(events) = &mut this.events else { return Poll::Ready(None) };
-        match std::task::ready!(Pin::new(events).poll_next(cx)) {
+        let Poll::Ready(next) = Pin::new(events).poll_next(cx) else {
+            // Looked at when there is time: a stream has nothing to send sooner or later.
+            let error = std::task::ready!(this.revoked.as_mut().poll(cx));
+            return this.end(&error.after(this.last_sequence));
+        };
+        match next {
             Some(Ok(message)) => {
                 this.last_sequence = message.sequence;
                 Poll::Ready(Some(Ok(message.into())))

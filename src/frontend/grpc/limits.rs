@@ -34,8 +34,24 @@ pub const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a ping may go unanswered.
 pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long a new connection may take to say that it speaks HTTP/2, in 24 bytes. Until then no ping
-/// can tell whether anybody is there.
+/// How long a connection may be without a new call before its client is asked to leave it: longer
+/// than usual clients keep one that they do not use.
+pub const IDLE: Duration = Duration::from_secs(60 * 60);
+
+/// How long a connection may last before its client is asked to leave it, so that clients spread
+/// anew over instances, and certificates that have ended go out of use.
+pub const AGE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Part of a connection's greatest age by which it may be younger when its client is asked to
+/// leave. Connections that began together so do not end together.
+pub const AGE_SPREAD: u32 = 10;
+
+/// Streams that a client has opened and reset again and that we have not looked at yet. With more
+/// it only wants to keep us busy (CVE-2023-44487), and its connection ends.
+pub const MAX_RESETS: usize = 20;
+
+/// How long a new connection may take to say that it speaks HTTP/2, in 24 bytes, and to shake hands
+/// for TLS before. Until then no ping can tell whether anybody is there.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Bytes of requests that all connections together may have handed in without an answer yet:

@@ -1,5 +1,5 @@
 //! gRPC over HTTP/2, in the order a request meets it: a [`connection`] takes streams off the wire
-//! and hands each to its service; [`receive`] bounds what of it is held; the [`contract`] decodes it
+//! and hands each to its service; `seat` says who makes the call; [`receive`] bounds what of it is held; the [`contract`] decodes it
 //! and makes the call; [`status`] tells a fault in gRPC's words. [`health`] and [`reflection`] stand beside.
 
 pub mod connection;
@@ -12,6 +12,7 @@ pub mod health;
 pub mod limits;
 pub mod receive;
 pub mod reflection;
+mod seat;
 mod service;
 pub mod status;
 mod timeout;
@@ -29,5 +30,5 @@ pub mod services {
     include!(concat!(env!("OUT_DIR"), "/client/bitcoin.ipc.v1.rs"));
 }
 
-pub use connection::serve;
+pub use connection::{ConnectionLimits, serve};
 pub use service::Grpc;

@@ -1,23 +1,29 @@
 //! From a path to the service that answers it.
 
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::uri::PathAndQuery;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tonic::body::Body;
 
-use super::contract::{Contract, Frontend, HttpAnswer};
+use super::contract::HttpAnswer;
 use super::edge::{self, Completed};
 use super::health::{self, HealthService};
 use super::receive::{Held, Received, Room};
 use super::reflection::Reflection;
-use crate::call::Caller;
+use super::seat::{Seat, Seats};
+use super::status::RequestFault;
+use crate::frontend::door::Visitor;
+use crate::layer::rights::Beside;
 use crate::stack::Stack;
 
 /// Everything that a gRPC client can reach. Clones share it.
@@ -42,10 +48,20 @@ impl Grpc {
         Self { stack, health, reflection, room }
     }
 
-    /// The same for one client.
-    pub(super) fn for_client(&self, caller: Caller) -> Client {
-        let frontend = Frontend::new(self.stack.clone(), caller);
-        Client { contract: Contract::new(Arc::new(frontend)), grpc: self.clone() }
+    /// The same for one client, whose calls are counted.
+    pub(super) fn for_client(&self, visitor: Visitor, calls: Rc<Cell<u64>>) -> Client {
+        let seats = RefCell::new(Seats::new(visitor, self.stack.clone()));
+        Client { seats, calls, grpc: self.clone() }
+    }
+}
+
+impl Grpc {
+    /// The service of that name, if it is one beside the contract's.
+    fn beside(&self, name: &str) -> Option<Beside> {
+        match name {
+            health::NAME => Some(Beside::Health),
+            name => self.reflection.find(name).map(|_| Beside::Reflection),
+        }
     }
 }
 
@@ -57,32 +73,58 @@ impl fmt::Debug for Grpc {
 
 /// The services as one client sees them.
 pub(super) struct Client {
-    contract: Contract,
+    seats: RefCell<Seats>,
+    calls: Rc<Cell<u64>>,
     grpc: Grpc,
 }
 
 impl Client {
     fn answer(&self, request: Request<Received<Incoming>>) -> ClientAnswer {
+        let seat = match self.seats.borrow_mut().find(request.headers()) {
+            Ok(seat) => seat,
+            Err(_) => return refused(RequestFault::BadCredential, request.uri().path()),
+        };
         // Shares the path's bytes with the request, which its service consumes.
         let path = request.uri().path_and_query().cloned();
-        let name = path.as_ref().map_or("", |path| edge::service_name(path.path()));
-        match self.contract.call(name, request) {
+        let text = path.as_ref().map_or("", PathAndQuery::path);
+        let name = edge::service_name(text);
+        if !seat.admits(text, self.grpc.beside(name)) {
+            return refused(RequestFault::NoIdentity, text);
+        }
+        match seat.contract.call(name, request) {
             Ok(answer) => ClientAnswer::Contract { answer: Completed::new(answer, path) },
-            Err(request) => self.beside(request),
+            Err(request) => self.beside(&seat, name, request),
         }
     }
 
-    fn beside(&self, request: Request<Received<Incoming>>) -> ClientAnswer {
-        let path = request.uri().path();
-        let answer = match edge::service_name(path) {
-            health::NAME => self.grpc.health.call(request),
-            name => match self.grpc.reflection.find(name) {
-                Some(reflection) => reflection.call(request),
-                None => return ClientAnswer::at_once(edge::unknown_method(path)),
+    fn beside(
+        &self,
+        seat: &Seat,
+        name: &str,
+        request: Request<Received<Incoming>>,
+    ) -> ClientAnswer {
+        match self.grpc.beside(name) {
+            Some(service) if !seat.holds(service) => {
+                refused(RequestFault::NotGranted, request.uri().path())
+            }
+            Some(Beside::Health) => ClientAnswer::Beside { answer: self.grpc.health.call(request) },
+            _ => match self.grpc.reflection.find(name) {
+                Some(reflection) => ClientAnswer::Beside { answer: reflection.call(request) },
+                None => ClientAnswer::at_once(edge::unknown_method(request.uri().path())),
             },
-        };
-        ClientAnswer::Beside { answer }
+        }
     }
+}
+
+/// The answer to who may not ask.
+fn refused(fault: RequestFault, path: &str) -> ClientAnswer {
+    tracing::debug!(path, outcome = fault.reason(), "call refused");
+    let message = match fault {
+        RequestFault::BadCredential => "the credential is not taken",
+        RequestFault::NoIdentity => "an identity is needed",
+        _ => "the service is not granted",
+    };
+    ClientAnswer::at_once(edge::trailers_only(fault.status(path, message)))
 }
 
 impl hyper::service::Service<Request<Incoming>> for Client {
@@ -91,6 +133,7 @@ impl hyper::service::Service<Request<Incoming>> for Client {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
+        self.calls.set(self.calls.get().wrapping_add(1));
         let held = Held::new(&self.grpc.room);
         let answer = match edge::not_grpc(&request) {
             Some(code) => ClientAnswer::at_once(edge::http_status(code)),

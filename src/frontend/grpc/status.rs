@@ -41,7 +41,9 @@ fn code(error: &CallError) -> Code {
     match error {
         CallError::StreamEnded { why, .. } => code(why),
         CallError::Invalid(_) => Code::InvalidArgument,
-        CallError::Denied { .. } => Code::PermissionDenied,
+        CallError::Denied { .. }
+        | CallError::CommandDenied { .. }
+        | CallError::CommandWalletDenied { .. } => Code::PermissionDenied,
         CallError::NotInProfile { .. } | CallError::FieldNotInProfile { .. } => Code::Unimplemented,
         CallError::Refused { .. }
         | CallError::NotificationsUnsafe { .. }
@@ -71,6 +73,8 @@ fn retry_after(error: &CallError) -> Option<Duration> {
         CallError::StreamEnded { why, .. } => retry_after(why),
         CallError::Invalid(_)
         | CallError::Denied { .. }
+        | CallError::CommandDenied { .. }
+        | CallError::CommandWalletDenied { .. }
         | CallError::NotInProfile { .. }
         | CallError::FieldNotInProfile { .. }
         | CallError::Refused { .. }
@@ -159,6 +163,12 @@ fn shortened(mut message: String) -> String {
 /// What is wrong with a request that never became a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestFault {
+    /// The call has a credential that is not taken.
+    BadCredential,
+    /// Without an identity the call is not answered.
+    NoIdentity,
+    /// The caller may not ask for health, or for reflection.
+    NotGranted,
     /// There is no such method.
     UnknownMethod,
     /// The message is longer than [`MAX_REQUEST`](super::limits::MAX_REQUEST).
@@ -175,7 +185,10 @@ pub enum RequestFault {
 
 impl RequestFault {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
+        Self::BadCredential,
+        Self::NoIdentity,
+        Self::NotGranted,
         Self::UnknownMethod,
         Self::TooLarge,
         Self::Compressed,
@@ -188,6 +201,9 @@ impl RequestFault {
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
+            Self::BadCredential => "CREDENTIAL_INVALID",
+            Self::NoIdentity => "IDENTITY_REQUIRED",
+            Self::NotGranted => "SERVICE_NOT_GRANTED",
             Self::UnknownMethod => "METHOD_UNKNOWN",
             Self::TooLarge => "MESSAGE_TOO_LARGE",
             Self::Compressed => "ENCODING_NOT_SUPPORTED",
@@ -201,6 +217,8 @@ impl RequestFault {
     #[must_use]
     pub fn code(self) -> Code {
         match self {
+            Self::BadCredential | Self::NoIdentity => Code::Unauthenticated,
+            Self::NotGranted => Code::PermissionDenied,
             Self::UnknownMethod | Self::Compressed => Code::Unimplemented,
             Self::TooLarge | Self::NoRoom => Code::ResourceExhausted,
             Self::TooSlow => Code::DeadlineExceeded,

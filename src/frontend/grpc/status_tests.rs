@@ -13,6 +13,8 @@ fn samples() -> Vec<CallError> {
     let samples = vec![
         CallError::Invalid(vec![violation]),
         CallError::Denied { method: METHOD, class: Access::Control },
+        CallError::CommandDenied { command: "stop".to_owned() },
+        CallError::CommandWalletDenied { wallet: "savings".to_owned() },
         CallError::NotInProfile { method: METHOD, profile: PROFILE, why: None },
         CallError::FieldNotInProfile { method: METHOD, profile: PROFILE, field: "memory_load" },
         CallError::Refused { method: METHOD, why: "it would end the node" },

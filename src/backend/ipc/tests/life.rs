@@ -75,6 +75,7 @@ fn a_drain_lets_calls_end() {
             crate::call::Call {
                 request: Request::EchoEcho(echo()),
                 caller: crate::call::Caller::Local,
+                grants: Default::default(),
                 deadline: None,
             },
         );

@@ -76,7 +76,8 @@ impl Bench {
         request: Q,
     ) -> impl Future<Output = Result<Reply, CallError>> + Unpin + use<Q> {
         let request = request.into_request();
-        let call = Call { request, caller: Caller::Local, deadline: None };
+        let call =
+            Call { request, caller: Caller::Local, grants: Default::default(), deadline: None };
         self.pool.clone().call(call).map(|outcome| outcome?.into_reply())
     }
 

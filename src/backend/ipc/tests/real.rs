@@ -27,7 +27,7 @@ async fn is_probed() {
 }
 
 pub(super) async fn ask(pool: &IpcPool, request: Request) -> Result<Reply, CallError> {
-    let call = Call { request, caller: Caller::Local, deadline: None };
+    let call = Call { request, caller: Caller::Local, grants: Default::default(), deadline: None };
     let answer = pool.clone().ready().await?.call(call);
     tokio::time::timeout(Duration::from_secs(10), answer)
         .await

@@ -1,14 +1,22 @@
-//! Who may call what. In this first form every caller has the same rights: those that the
-//! configuration grants.
+//! Who may call what. Frontends find out who calls and hand in, with every call, what that caller
+//! was granted; here it is held against the call.
+
+mod commands;
+mod grants;
+mod policy;
 
 use std::task::{Context, Poll};
 
-use bitcoin_grpc_contract::{Access, Method};
+use bitcoin_grpc_contract::Access;
 use tower::{Layer, Service};
 
 use super::early::Early;
 use crate::call::{Call, Outcome};
 use crate::error::CallError;
+
+pub use commands::{CommandGrant, Names};
+pub use grants::{Beside, Grants};
+pub use policy::{Entrance, Policy, PolicyBuilder};
 
 /// A set of access classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +41,6 @@ impl Rights {
     pub const fn hold(self, class: Access) -> bool {
         self.0 & 1 << class as u8 != 0
     }
-
-    /// Whether a method may be called.
-    ///
-    /// # Errors
-    /// With the class that it needs.
-    pub fn check(self, method: Method) -> Result<(), CallError> {
-        let class = method.info().access;
-        if self.hold(class) { Ok(()) } else { Err(CallError::Denied { method, class }) }
-    }
 }
 
 impl Default for Rights {
@@ -50,25 +49,15 @@ impl Default for Rights {
     }
 }
 
-/// Refuses calls whose class is not granted.
-#[derive(Debug, Clone, Copy)]
-pub struct RightsLayer {
-    granted: Rights,
-}
-
-impl RightsLayer {
-    /// Lets through what `granted` holds.
-    #[must_use]
-    pub const fn new(granted: Rights) -> Self {
-        Self { granted }
-    }
-}
+/// Refuses calls that their caller was not granted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RightsLayer;
 
 impl<S> Layer<S> for RightsLayer {
     type Service = RightsGate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RightsGate { inner, granted: self.granted }
+        RightsGate { inner }
     }
 }
 
@@ -76,7 +65,12 @@ impl<S> Layer<S> for RightsLayer {
 #[derive(Debug, Clone)]
 pub struct RightsGate<S> {
     inner: S,
-    granted: Rights,
+}
+
+/// Holds a call against what its caller was granted, and makes it say truly who calls.
+fn admit(call: &mut Call) -> Result<(), CallError> {
+    call.grants.check(call.method())?;
+    commands::admit(&call.grants, &call.caller, &mut call.request)
 }
 
 impl<S: Service<Call, Response = Outcome, Error = CallError>> Service<Call> for RightsGate<S> {
@@ -88,8 +82,8 @@ impl<S: Service<Call, Response = Outcome, Error = CallError>> Service<Call> for 
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
-        match self.granted.check(call.method()) {
+    fn call(&mut self, mut call: Call) -> Self::Future {
+        match admit(&mut call) {
             Ok(()) => Early::passed(self.inner.call(call)),
             Err(denied) => Early::refused(denied),
         }
@@ -98,14 +92,17 @@ impl<S: Service<Call, Response = Outcome, Error = CallError>> Service<Call> for 
 
 #[cfg(test)]
 mod tests {
-    use bitcoin_grpc_contract::{Request, v1};
+    use std::sync::Arc;
+
+    use bitcoin_grpc_contract::{Method, Request, v1};
     use tower::ServiceExt;
 
     use super::*;
     use crate::layer::testing::{call, echo};
 
-    fn shutdown() -> Call {
-        call(Request::NodeStartShutdown(v1::NodeStartShutdownRequest::default()))
+    fn shutdown(rights: Rights) -> Call {
+        let request = Request::NodeStartShutdown(v1::NodeStartShutdownRequest::default());
+        Call { grants: Arc::new(Grants::of(rights)), ..call(request) }
     }
 
     #[test]
@@ -125,18 +122,19 @@ mod tests {
 
     #[tokio::test]
     async fn refuses_what_is_not_granted_and_never_sends_it() {
-        let gate = RightsLayer::new(Rights::open()).layer(echo());
+        let gate = RightsLayer.layer(echo());
         let method = Method::NodeStartShutdown;
-        let refused = gate.clone().oneshot(shutdown()).await;
+        let refused = gate.clone().oneshot(shutdown(Rights::open())).await;
         assert_eq!(refused, Err(CallError::Denied { method, class: Access::Lifecycle }));
         assert_eq!(gate.inner.calls(), 0);
     }
 
     #[tokio::test]
     async fn lets_through_what_is_granted() {
-        let gate = RightsLayer::new(Rights::open().grant(Access::Lifecycle)).layer(echo());
+        let gate = RightsLayer.layer(echo());
         // The mock answers every method with the reply of Echo.
-        assert!(gate.clone().oneshot(shutdown()).await.is_ok());
+        let granted = shutdown(Rights::open().grant(Access::Lifecycle));
+        assert!(gate.clone().oneshot(granted).await.is_ok());
         assert_eq!(gate.inner.calls(), 1);
     }
 }
