@@ -5,7 +5,7 @@ use std::time::Duration;
 use bitcoin_grpc_devnode::host::Host;
 
 use super::AppError;
-use super::listen::Address;
+use super::listen::{Address, ListenerConfig};
 use super::serve;
 use crate::backend::ipc::Place;
 use crate::config::Config;
@@ -20,13 +20,15 @@ pub(super) async fn demo(mut config: Config) -> Result<(), AppError> {
     config.node.profile = None;
     let interval = config.embedded.pace.block;
     let node = Host::start(config.embedded.clone().at(socket)).await?;
-    say(introduction(config.server.listen.first().map(|l| &l.address), interval));
+    say(introduction(&config.server.listen, interval));
     serve::serve(config).await?;
     Ok(node.stop().await?)
 }
 
-fn introduction(listen: Option<&Address>, interval: Option<Duration>) -> String {
-    let target = match listen {
+fn introduction(listen: &[ListenerConfig], interval: Option<Duration>) -> String {
+    let plain = listen.iter().find(|listener| listener.rules.tls.is_none());
+    let plaintext = if plain.is_some() { "-plaintext" } else { "-insecure" };
+    let target = match plain.or(listen.first()).map(|listener| &listener.address) {
         Some(Address::Unix(path)) => format!("-unix {}", path.display()),
         Some(address) => address.to_string(),
         None => "localhost:50051".to_owned(),
@@ -40,10 +42,10 @@ fn introduction(listen: Option<&Address>, interval: Option<Duration>) -> String 
     );
     format!(
         "{mining} It is for trying things out: nothing on it has value.\n\nTry, in another terminal:\n\
-         \x20 grpcurl -plaintext {target} list\n\
-         \x20 grpcurl -plaintext {target} describe bitcoin.ipc.v1.Chain\n\
-         \x20 grpcurl -plaintext {target} bitcoin.ipc.v1.Chain/GetHeight\n\
-         \x20 grpcurl -plaintext -d '{{\"height\": 1}}' {target} bitcoin.ipc.v1.Chain/GetBlockHash\n\n\
+         \x20 grpcurl {plaintext} {target} list\n\
+         \x20 grpcurl {plaintext} {target} describe bitcoin.ipc.v1.Chain\n\
+         \x20 grpcurl {plaintext} {target} bitcoin.ipc.v1.Chain/GetHeight\n\
+         \x20 grpcurl {plaintext} -d '{{\"height\": 1}}' {target} bitcoin.ipc.v1.Chain/GetBlockHash\n\n\
          Ctrl-C ends it.\n",
     )
 }

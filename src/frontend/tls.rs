@@ -26,6 +26,10 @@ const HTTP2: &[u8] = b"h2";
 /// Largest file of certificates or keys, in bytes: all the roots of a browser are 250 kB.
 const MAX_PEM: u64 = 1024 * 1024;
 
+/// Longest name in a certificate that can be an identity, in bytes: DNS has shorter ones, and SPIFFE
+/// allows 2048 but advises to stay far below. It is a user's name for the node, too, which takes 1000.
+const MAX_NAME: usize = 900;
+
 /// Permissions that a key's file must not give: any to those who are neither its owner nor in its
 /// group, and writing to the group.
 const KEY_FORBIDDEN: u32 = 0o027;
@@ -192,5 +196,5 @@ pub(crate) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
     // A wildcard names nobody.
     let hosts = certificate.valid_dns_names().filter(|name| !name.contains('*'));
     let hosts = hosts.map(|name| format!("dns:{}", name.to_ascii_lowercase()));
-    uris.chain(hosts).collect()
+    uris.chain(hosts).filter(|name| name.len() <= MAX_NAME).collect()
 }

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use bitcoin_grpc::app::listen::{Address, ListenerConfig};
 use bitcoin_grpc::app::rules::RulesConfig;
+use bitcoin_grpc::frontend::grpc::limits::HANDSHAKE;
 use bitcoin_grpc_contract::Method;
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
@@ -108,6 +110,62 @@ async fn a_new_certificate_is_shown_after_a_reload_and_a_bad_key_changes_nothing
     assert_eq!(shown().await, expected.to_vec());
 }
 
+/// Who shakes no hands, or says nothing afterwards, holds a place for ten seconds only.
+#[tokio::test]
+async fn slow_handshakes_are_cut_off() {
+    use tokio::io::AsyncReadExt;
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let harness = secured(&authority, folder.path()).await;
+    let client = authority.client(Some(&authority.leaf(&["dns:a"])));
+    let mut silent = TcpStream::connect(&harness.address).await.unwrap();
+    let mut half = connect_tls(&harness.address, client).await.unwrap();
+    half.write_all(b"PRI * HTTP/2.0").await.unwrap();
+    let (mut one, mut other) = ([0], [0]);
+    let both = async { tokio::join!(silent.read(&mut one), half.read(&mut other)) };
+    let (silent, half) = tokio::time::timeout(2 * HANDSHAKE, both).await.unwrap();
+    assert!(!matches!(silent, Ok(1..)) && !matches!(half, Ok(1..)), "{silent:?} {half:?}");
+}
+
+/// Streams that are opened and reset at once cost us more than their client (CVE-2023-44487).
+#[tokio::test]
+async fn rapid_resets_end_the_connection_and_nothing_else() {
+    use tokio::io::AsyncReadExt;
+    let harness = Harness::start(echo()).await;
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    for stream in (1_u32..2001).step_by(2) {
+        // POST, http, / and the end of headers; then RST_STREAM with CANCEL.
+        bytes.extend([0, 0, 3, 1, 4]);
+        bytes.extend(stream.to_be_bytes());
+        bytes.extend([0x83, 0x86, 0x84]);
+        bytes.extend([0, 0, 4, 3, 0]);
+        bytes.extend(stream.to_be_bytes());
+        bytes.extend([0, 0, 0, 8]);
+    }
+    let mut attacker = TcpStream::connect(&harness.address).await.unwrap();
+    attacker.write_all(&bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(5), attacker.read_to_end(&mut answer));
+    let _ = ended.await.expect("the connection goes on");
+    // GOAWAY for ENHANCE_YOUR_CALM.
+    assert!(goaways(&answer).contains(&0xb), "{answer:?}");
+    harness.echo().await.echo(echo_request("still there")).await.unwrap();
+}
+
+/// The error codes of the GOAWAY frames in what a server sent.
+fn goaways(mut bytes: &[u8]) -> Vec<u32> {
+    let mut codes = Vec::new();
+    while let Some((head, rest)) = bytes.split_at_checked(9) {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let Some((body, rest)) = rest.split_at_checked(length) else { break };
+        if head[3] == 7 {
+            codes.push(u32::from_be_bytes(body[4..8].try_into().unwrap()));
+        }
+        bytes = rest;
+    }
+    codes
+}
+
 /// The program, once it listens.
 fn started(mut command: Command, listeners: usize) -> (Child, Vec<String>) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -138,16 +196,31 @@ async fn told(address: &str, way: &Way) -> String {
     visit(&address, way, Method::EchoEcho.info().path).await.unwrap().reason
 }
 
-#[tokio::test]
-async fn sockets_of_systemd_are_taken_over() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    // A shell gives the socket its place and itself the process that it is meant for.
+/// The program with a socket that is passed as systemd does: a shell gives the socket its place, and
+/// itself the process that it is meant for.
+fn passed(listener: std::net::TcpListener) -> Command {
     let script = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\"";
     let mut command = Command::new("sh");
     command.args(["-c", script, BINARY, "serve", "--node", "unix:/nowhere/n"]);
     command.args(["--listen", "systemd:0"]).stdin(OwnedFd::from(listener));
-    let (child, addresses) = started(command, 1);
+    command
+}
+
+/// What such a socket is, is known only once it is there.
+#[test]
+fn a_passed_socket_that_others_reach_needs_what_any_such_needs() {
+    let mut command = passed(std::net::TcpListener::bind("0.0.0.0:0").unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("--insecure-listen"), "{errors}");
+}
+
+#[tokio::test]
+async fn sockets_of_systemd_are_taken_over() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (child, addresses) = started(passed(listener), 1);
     assert_eq!(addresses, [address]);
     assert_eq!(told(&addresses[0], &Way::default()).await, "NODE_UNAVAILABLE");
     ended(child);
