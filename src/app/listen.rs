@@ -111,10 +111,7 @@ pub(super) struct Listener {
 pub(super) enum Socket {
     Tcp(TcpListener),
     /// Its file goes with it, if it is ours.
-    Unix(
-        UnixListener,
-        #[expect(dead_code, reason = "it is there to be dropped")] Option<SocketFile>,
-    ),
+    Unix(UnixListener, Option<SocketFile>),
 }
 
 impl Socket {
@@ -137,7 +134,9 @@ impl Socket {
     pub(super) fn address(&self) -> io::Result<Address> {
         match self {
             Self::Tcp(listener) => Ok(Address::Tcp(listener.local_addr()?)),
-            Self::Unix(listener, _) => {
+            // The socket was bound under another name than the one that its file got.
+            Self::Unix(_, Some(file)) => Ok(Address::Unix(file.0.clone())),
+            Self::Unix(listener, None) => {
                 let address = listener.local_addr()?;
                 Ok(Address::Unix(address.as_pathname().unwrap_or(Path::new("")).to_owned()))
             }

@@ -212,6 +212,7 @@ fn generations_are_known_by_name() {
 #[test]
 fn the_help_tells_the_defaults_that_hold() {
     let usual = format!("{:?}", mean(&[]).unwrap());
+    let spawned = format!("{:?}", mean(&[("node", "spawn:node")]).unwrap());
     let mut told = 0;
     for option in crate::config::options::OPTIONS {
         let Some((_, rest)) = option.help.split_once("[default: ") else {
@@ -235,8 +236,14 @@ fn the_help_tells_the_defaults_that_hold() {
         {
             continue;
         }
-        let typed = mean(&[(option.name, default)]);
-        assert_eq!(format!("{:?}", typed.unwrap()), usual, "--{}", option.name);
+        let mut flags = vec![(option.name, default)];
+        let mut expected = &usual;
+        if ["start", "restart", "stop-limit"].contains(&option.name) {
+            flags.push(("node", "spawn:node"));
+            expected = &spawned;
+        }
+        let typed = mean(&flags);
+        assert_eq!(&format!("{:?}", typed.unwrap()), expected, "--{}", option.name);
         told += 1;
     }
     assert!(told > 15);

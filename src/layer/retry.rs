@@ -5,15 +5,21 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bitcoin_grpc_contract::{Access, Form, Method, Needs, Target};
 use pin_project_lite::pin_project;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::backend::NodeState;
 use crate::call::{Call, Outcome};
 use crate::error::CallError;
+
+/// How long the next node is waited for. A connection that broke is made anew in a fraction of a second, and a node
+/// that was started again takes some; who waits for longer is told the truth instead.
+const NEXT_NODE: Duration = Duration::from_secs(5);
 
 /// Asks reads once more.
 #[derive(Debug, Clone)]
@@ -78,6 +84,18 @@ where
     }
 }
 
+/// Waits until there is a node again; false if there will be none.
+async fn is_back(mut state: watch::Receiver<NodeState>) -> bool {
+    // The backend may say only after the call has failed that the node is gone.
+    if state.changed().await.is_err() {
+        return false;
+    }
+    let decided = |state: &NodeState| {
+        matches!(state, NodeState::Ready(_) | NodeState::Ended { .. } | NodeState::Stopped)
+    };
+    matches!(state.wait_for(decided).await.as_deref(), Ok(NodeState::Ready(_)))
+}
+
 /// What it takes to ask once more.
 struct Again<S> {
     call: Call,
@@ -89,19 +107,11 @@ impl<S> Again<S>
 where
     S: Service<Call, Response = Outcome, Error = CallError, Future: Send> + Clone + Send + 'static,
 {
-    /// Waits for the next node, for as long as the caller does, and asks it.
+    /// Waits for the next node, for a while and no longer than the caller does, and asks it.
     async fn ask(self) -> Result<Outcome, CallError> {
-        let Self { call, inner, mut state } = self;
-        // The backend may say only after the call has failed that the node is gone.
-        if state.changed().await.is_err() {
+        let Self { call, inner, state } = self;
+        if !timeout(NEXT_NODE, is_back(state)).await.unwrap_or(false) {
             return Err(CallError::NodeLost);
-        }
-        let decided = |state: &NodeState| {
-            matches!(state, NodeState::Ready(_) | NodeState::Ended { .. } | NodeState::Stopped)
-        };
-        match state.wait_for(decided).await.as_deref() {
-            Ok(NodeState::Ready(_)) => {}
-            _ => return Err(CallError::NodeLost),
         }
         tracing::debug!(method = call.method().info().full_name, "asked once more");
         inner.oneshot(call).await
@@ -230,6 +240,15 @@ mod tests {
             state.send_replace(end);
             assert_eq!(asked.await.unwrap(), Err(CallError::NodeLost));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_stays_away_is_not_waited_for_until_the_deadline() {
+        let (stack, mut calls, state) = layered();
+        let asked = send(&stack, echo_call("x"));
+        lose(&mut calls).await;
+        state.send_replace(away());
+        assert_eq!(asked.await.unwrap(), Err(CallError::NodeLost));
     }
 
     #[tokio::test]

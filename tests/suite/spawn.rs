@@ -1,5 +1,6 @@
 //! Nodes that the proxy starts: how they are reached, led, replaced and ended. The node is `bitcoin-grpc devnode`.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -13,6 +14,7 @@ use bitcoin_grpc_contract::v1::node_handle_init_message_response::Event as InitE
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -33,6 +35,8 @@ struct Proxy {
     child: Child,
     /// Everything that it says, on both of its outputs.
     said: Arc<Mutex<Vec<String>>>,
+    /// What reads them, to their ends.
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Proxy {
@@ -51,9 +55,11 @@ impl Proxy {
             .unwrap();
         let said = Arc::<Mutex<Vec<String>>>::default();
         let (output, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        tokio::spawn(listen(BufReader::new(output), Arc::clone(&said)));
-        tokio::spawn(listen(BufReader::new(errors), Arc::clone(&said)));
-        Self { child, said }
+        let readers = vec![
+            tokio::spawn(listen(BufReader::new(output), Arc::clone(&said))),
+            tokio::spawn(listen(BufReader::new(errors), Arc::clone(&said))),
+        ];
+        Self { child, said, readers }
     }
 
     fn lines(&self) -> Vec<String> {
@@ -104,7 +110,13 @@ impl Proxy {
 
     async fn end(&mut self) -> ExitStatus {
         let lines = Arc::clone(&self.said);
-        let ended = tokio::time::timeout(LONG, self.child.wait()).await;
+        let readers = std::mem::take(&mut self.readers);
+        let ended = tokio::time::timeout(LONG, async {
+            let status = self.child.wait().await;
+            futures_util::future::join_all(readers).await;
+            status
+        })
+        .await;
         ended.unwrap_or_else(|_| panic!("{}", lines.lock().unwrap().join("\n"))).unwrap()
     }
 }
@@ -178,15 +190,22 @@ async fn a_node_is_started_used_and_ended_each_way() {
 #[tokio::test]
 async fn a_node_gets_no_descriptor_but_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    let list = folder.path().join("descriptors");
-    let command = format!(
-        "sh -c 'ls /proc/$$/fd > {}; exec {PROGRAM} devnode --inetd {NODE} <&{{fd}}'",
-        list.display()
-    );
+    let (list, usual) = (folder.path().join("descriptors"), folder.path().join("usual"));
+    let listing = |path: &Path| format!("ls /proc/$$/fd > {};", path.display());
+    let command =
+        format!("sh -c '{} exec {PROGRAM} devnode --inetd {NODE} <&{{fd}}'", listing(&list));
     let proxy = Proxy::start(&command, &[]);
     proxy.ready(1).await;
-    let list = std::fs::read_to_string(list).unwrap();
-    assert_eq!(list.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3"]);
+    // What whoever runs the tests passes on to every program is not the proxy's.
+    let mut shell = std::process::Command::new("sh");
+    assert!(shell.args(["-c", &format!("{} true", listing(&usual))]).status().unwrap().success());
+    let read = |path| {
+        let listed = std::fs::read_to_string(path).unwrap();
+        listed.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let (listed, mut expected) = (read(list), read(usual));
+    expected.insert("3".to_owned());
+    assert_eq!(listed, expected);
     assert!(proxy.terminate().await.success());
 }
 
