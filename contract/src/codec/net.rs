@@ -37,6 +37,9 @@ fn net_address(r: &mut Reader<'_>) -> Read<v1::NetAddress> {
     Ok(v1::NetAddress { network, address: Bytes::copy_from_slice(r.take(length)?) })
 }
 
+/// The time of an address of which nobody knows when it was seen (`protocol.h`, TIME_INIT).
+const UNKNOWN_TIME: u32 = 100_000_000;
+
 pub(crate) fn net_address_to_wire(address: &v1::NetAddress, _: &Profile) -> Written {
     let mut out = Vec::with_capacity(34);
     push_net_address(&mut out, address)?;
@@ -56,7 +59,13 @@ fn push_net_address(out: &mut Vec<u8>, address: &v1::NetAddress) -> Result<(), G
     Ok(())
 }
 
-pub(crate) fn net_service_from_wire(data: &[u8], _: &Profile) -> Read<v1::NetService> {
+/// Reads a service. Nodes of 2024 wrote a peer's (CAddress) where only its service was meant; a service alone cannot
+/// begin as one of those does, with the low byte of the time 100,000,000, because no network has the number 0.
+pub(crate) fn net_service_from_wire(data: &[u8], p: &Profile) -> Read<v1::NetService> {
+    if data.starts_with(&UNKNOWN_TIME.to_le_bytes()) {
+        let peer = peer_address_from_wire(data, p)?;
+        return peer.service.ok_or(GlueError::Decode { what: "service", why: "is missing" });
+    }
     let mut r = Reader::new("service", data);
     let service = net_service(&mut r)?;
     r.end()?;
@@ -209,6 +218,24 @@ mod tests {
         assert_eq!((service.port, peer.time, peer.services), (0xac2c, 100_000_000, 0));
         assert_eq!(service.address.expect("address").address, Bytes::from_static(&[127, 0, 0, 1]));
         assert_eq!(peer_address_to_wire(&peer, p).expect("encodes"), recorded);
+    }
+
+    #[test]
+    fn a_service_is_read_as_every_generation_wrote_it() {
+        let read = |name, hex: &[u8]| {
+            let p = Profile::by_name(name).expect("profile");
+            let service = net_service_from_wire(hex, p).expect("decodes");
+            (service.address.expect("address").address, service.port)
+        };
+        // As recorded: the own end of a connection on loopback, July 2024 and February 2026.
+        let july = [0x00, 0xe1, 0xf5, 0x05, 0x00, 0x01, 0x04, 0x7f, 0, 0, 1, 0x70, 0x30];
+        let february = [0x01, 0x04, 0x7f, 0, 0, 1, 0x70, 0x94];
+        let local = Bytes::from_static(&[127, 0, 0, 1]);
+        assert_eq!(read("pr10102-2024-07", &july), (local.clone(), 0x7030));
+        assert_eq!(read("pr10102-2026-02", &february), (local, 0x7094));
+        let p = Profile::by_name("pr10102-2024-07").expect("profile");
+        assert!(net_service_from_wire(&july[..12], p).is_err());
+        assert!(net_service_from_wire(&[0x00, 0xe1, 0xf5], p).is_err());
     }
 
     #[test]
