@@ -130,21 +130,32 @@ fn on_local_set(test: impl Future<Output = ()>) {
     runtime.block_on(LocalSet::new().run_until(test));
 }
 
-fn socket(name: &str) -> std::path::PathBuf {
-    let path = std::env::temp_dir().join(format!("facts-{}-{name}.sock", std::process::id()));
-    let _ = std::fs::remove_file(&path);
-    path
+/// Where a socket may be; its file goes with this, however a test ends.
+struct Place(std::path::PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("facts-{}-{name}.sock", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Calls every unary method of a generation but those of named objects: so many.
 async fn every_method(profile: &str, methods: usize) {
-    let path = socket(profile);
+    let place = Place::new(profile);
     let prepared = Prepared::default();
     let answers = Arc::clone(&prepared);
-    let listener = UnixListener::bind(&path).expect("a socket");
+    let listener = UnixListener::bind(&place.0).expect("a socket");
     let server = FactsServer::serve(listener, profile, move |call| answer(&answers, call))
         .expect("a server");
-    let connection = Connection::open(&path, profile).await.expect("a connection");
+    let connection = Connection::open(&place.0, profile).await.expect("a connection");
     let mut called = 0;
     for subject in Subject::all(profile) {
         if subject.method.info().form == Form::Unary {
@@ -158,7 +169,6 @@ async fn every_method(profile: &str, methods: usize) {
         }
     }
     assert_eq!(called, methods, "{profile}");
-    let _ = std::fs::remove_file(&path);
 }
 
 /// The objects of a reply, as the glue finds them.

@@ -50,6 +50,7 @@ pub(super) struct Fake {
     pub(super) released: Cell<usize>,
     connections: RefCell<Vec<AbortHandle>>,
     pub(super) socket: PathBuf,
+    _folder: tempfile::TempDir,
     /// Names of the loaded wallets.
     pub(super) wallets: RefCell<Vec<String>>,
     /// Wallet objects that the client holds.
@@ -79,13 +80,7 @@ impl Fake {
         profile: &str,
         answer: impl Fn(Request) -> Option<Answer> + 'static,
     ) -> Rc<Self> {
-        thread_local!(static COUNT: Cell<usize> = const { Cell::new(0) });
-        let number = COUNT.with(|count| count.replace(count.get() + 1));
-        let name = format!(
-            "bitcoin-grpc-{}-{:?}-{number}.sock",
-            std::process::id(),
-            std::thread::current().id()
-        );
+        let folder = tempfile::tempdir().expect("a directory");
         let fake = Rc::new(Self {
             profile: Profile::by_name(profile).expect("a known generation"),
             answer: Box::new(answer),
@@ -94,7 +89,8 @@ impl Fake {
             threads: Cell::default(),
             released: Cell::default(),
             connections: RefCell::default(),
-            socket: std::env::temp_dir().join(name),
+            socket: folder.path().join("node.sock"),
+            _folder: folder,
             wallets: RefCell::default(),
             held: Cell::default(),
             too_late: Cell::default(),
