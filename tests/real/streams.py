@@ -248,8 +248,11 @@ def wallets(proxy, cli):
     for stream in (streams["HandleTransactionChanged"], twice):
         transaction(stream, coinbase, NEW)
     cli.mine(101)
-    before = proxy.call("Wallet.GetBalances", wallet=name).balances.balance_sat
-    assert before > 0
+    # The wallet hears of blocks some time after the chain has them.
+    before, end = 0, time.monotonic() + PATIENCE_S
+    while not before:
+        assert time.monotonic() < end
+        before = proxy.call("Wallet.GetBalances", wallet=name).balances.balance_sat
     foreign = cli("decodescript", "51")["p2sh"]
     sent = its("sendtoaddress", foreign, "0.5")
     for stream in (streams["HandleTransactionChanged"], twice):
