@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::error::CallError;
 use crate::layer::rights::Grants;
 use crate::stream::EventStream;
+use crate::trace::Parent;
 
 /// A call on its way from a frontend to a backend.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Call {
     pub grants: Arc<Grants>,
     /// When the caller stops waiting. The deadline layer sets it where the caller did not.
     pub deadline: Option<Instant>,
+    /// The trace that the caller says it is a part of.
+    pub trace: Parent,
 }
 
 impl Call {
@@ -48,6 +51,16 @@ impl Caller {
         match self {
             Self::Local | Self::Remote(_) => "anonymous",
             Self::Known(name) => name,
+        }
+    }
+
+    /// Where somebody without an identity comes from: `local`, or an address.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        match self {
+            Self::Local => Some("local"),
+            Self::Remote(address) => Some(address),
+            Self::Known(_) => None,
         }
     }
 }

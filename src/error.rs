@@ -1,8 +1,14 @@
 //! What can fail, whose fault it is, and whether it makes sense to try again.
 
+mod code;
+mod reason;
+
 use std::time::Duration;
 
 use bitcoin_grpc_contract::{Access, Method, Violation};
+
+pub use code::Code;
+pub use reason::{Reason, Row, Stage};
 
 /// Why a call has no reply.
 ///
@@ -150,36 +156,47 @@ impl CallError {
         Self::StreamEnded { last_sequence, why: Box::new(self) }
     }
 
-    /// The reason's name, as callers see it in `google.rpc.ErrorInfo`. The list is closed; see
-    /// `docs/errors.md`.
+    /// The reason's name, as callers see it in `google.rpc.ErrorInfo`.
     #[must_use]
     pub fn reason(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// The code of its status.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.kind().code()
+    }
+
+    /// The reason. The list is closed; see `docs/errors.md`.
+    #[must_use]
+    pub fn kind(&self) -> Reason {
         match self {
-            Self::Invalid(_) => "INVALID_FIELD",
-            Self::Denied { .. } => "ACCESS_NOT_GRANTED",
-            Self::CommandDenied { .. } => "RPC_COMMAND_NOT_GRANTED",
-            Self::CommandWalletDenied { .. } => "RPC_WALLET_NOT_GRANTED",
-            Self::NotInProfile { .. } => "METHOD_NOT_IN_NODE",
-            Self::FieldNotInProfile { .. } => "FIELD_NOT_IN_NODE",
-            Self::Refused { .. } => "REFUSED_FOR_SAFETY",
-            Self::Busy { .. } => "TOO_MANY_CALLS",
-            Self::TooManyStreams { .. } => "TOO_MANY_STREAMS",
-            Self::NotificationsUnsafe { .. } => "NOTIFICATIONS_UNSAFE",
-            Self::NotificationsOff => "NOTIFICATIONS_OFF",
-            Self::SubscriberTooSlow => "SUBSCRIBER_TOO_SLOW",
-            Self::StreamEnded { why, .. } => why.reason(),
-            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
-            Self::NoNode(_) => "NODE_UNAVAILABLE",
-            Self::NodeLost => "NODE_LOST",
-            Self::NodeStuck => "NODE_STUCK",
-            Self::Draining => "DRAINING",
-            Self::AboveTip { .. } => "HEIGHT_ABOVE_TIP",
-            Self::LeaseGone(_) => "LEASE_GONE",
-            Self::TooManyLeases { .. } => "TOO_MANY_LEASES",
-            Self::WalletNotLoaded(_) => "WALLET_NOT_LOADED",
-            Self::NodeException(_) => "NODE_EXCEPTION",
-            Self::BadReply(_) => "NODE_REPLY_INVALID",
-            Self::Internal(_) => "INTERNAL",
+            Self::Invalid(_) => Reason::InvalidField,
+            Self::Denied { .. } => Reason::AccessNotGranted,
+            Self::CommandDenied { .. } => Reason::RpcCommandNotGranted,
+            Self::CommandWalletDenied { .. } => Reason::RpcWalletNotGranted,
+            Self::NotInProfile { .. } => Reason::MethodNotInNode,
+            Self::FieldNotInProfile { .. } => Reason::FieldNotInNode,
+            Self::Refused { .. } => Reason::RefusedForSafety,
+            Self::Busy { .. } => Reason::TooManyCalls,
+            Self::TooManyStreams { .. } => Reason::TooManyStreams,
+            Self::NotificationsUnsafe { .. } => Reason::NotificationsUnsafe,
+            Self::NotificationsOff => Reason::NotificationsOff,
+            Self::SubscriberTooSlow => Reason::SubscriberTooSlow,
+            Self::StreamEnded { why, .. } => why.kind(),
+            Self::DeadlineExceeded => Reason::DeadlineExceeded,
+            Self::NoNode(_) => Reason::NodeUnavailable,
+            Self::NodeLost => Reason::NodeLost,
+            Self::NodeStuck => Reason::NodeStuck,
+            Self::Draining => Reason::Draining,
+            Self::AboveTip { .. } => Reason::HeightAboveTip,
+            Self::LeaseGone(_) => Reason::LeaseGone,
+            Self::TooManyLeases { .. } => Reason::TooManyLeases,
+            Self::WalletNotLoaded(_) => Reason::WalletNotLoaded,
+            Self::NodeException(_) => Reason::NodeException,
+            Self::BadReply(_) => Reason::NodeReplyInvalid,
+            Self::Internal(_) => Reason::Internal,
         }
     }
 }

@@ -13,6 +13,8 @@ pub mod config;
 pub mod error;
 pub mod frontend;
 pub mod layer;
+pub mod metrics;
 pub mod output;
 pub mod stack;
 pub mod stream;
+pub mod trace;

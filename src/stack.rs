@@ -17,6 +17,7 @@ use crate::layer::rights::RightsLayer;
 use crate::layer::streams::StreamsLayer;
 use crate::layer::telemetry::TelemetryLayer;
 use crate::layer::validate::ValidateLayer;
+use crate::metrics::Metrics;
 
 /// What the layers are set to.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Layers {
     pub streams: StreamsLayer,
     /// How many calls may be under way and wait. Stacks with copies of it share the budgets.
     pub admission: AdmissionLayer,
+    /// Where calls are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Puts the layers in front of a backend of which that is known. The first sees a call first and its answer
@@ -38,7 +41,7 @@ pub fn compose<B: CallService + Sync>(
 ) -> Stack {
     let service = ServiceBuilder::new()
         // Sees every call and how it ended, also those that the other layers answer.
-        .layer(TelemetryLayer)
+        .layer(TelemetryLayer::new(Arc::clone(&layers.metrics)))
         // Before anything looks at the request, so that nothing about it leaks to who may not ask.
         .layer(RightsLayer)
         // Before a call can take a place or a queue's seat: a bad request needs neither.
@@ -49,7 +52,7 @@ pub fn compose<B: CallService + Sync>(
         .layer(DeadlineLayer::new(layers.deadlines))
         // Outside of what bounds the work: who waits for the next node must not keep others from being
         // told that there is none.
-        .layer(RetryLayer::new(state))
+        .layer(RetryLayer::new(state, Arc::clone(&layers.metrics)))
         // Right before the backend, whose work it bounds.
         .layer(layers.admission.clone())
         .service(backend);

@@ -1,17 +1,24 @@
-//! The log: to standard error, for people or for machines.
+//! The log: to standard error, for people or for machines. And traces, which begin where the log does.
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::Subscriber;
+use tracing::Subscriber;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::trace::TARGET;
 
 /// Form and level of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LogConfig {
     /// Its form.
     pub form: LogForm,
     /// What is logged, as a filter of tracing-subscriber.
     pub level: String,
+    /// Where traces go, if they go anywhere.
+    pub otlp: Option<OtlpConfig>,
 }
 
 /// Form of the log.
@@ -24,15 +31,68 @@ pub enum LogForm {
     Json,
 }
 
-/// Starts logging. If a program around this one has set up its own logging, that stays.
-pub fn start(config: &LogConfig) {
-    let subscriber = Subscriber::builder()
-        .with_env_filter(EnvFilter::new(&config.level))
+/// Where traces go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OtlpConfig {
+    /// The collector: `http://HOST:PORT`.
+    pub endpoint: String,
+    /// The part of the traces that begin here which is sent, from 0 to 1.
+    pub sample: f64,
+}
+
+/// What is to be ended with the program.
+#[derive(Debug, Default)]
+pub struct Logging {
+    #[cfg(feature = "otlp")]
+    traces: Option<super::otlp::Traces>,
+}
+
+impl Logging {
+    /// Sends the last traces.
+    pub async fn stop(self) {
+        #[cfg(feature = "otlp")]
+        if let Some(traces) = self.traces {
+            traces.stop().await;
+        }
+    }
+}
+
+/// Starts logging, inside a runtime. If a program around this one has set up its own logging, that stays.
+///
+/// # Errors
+/// When traces cannot be sent to where they should.
+pub fn start(config: &LogConfig) -> Result<Logging, String> {
+    #[cfg(feature = "otlp")]
+    {
+        let traces = config.otlp.as_ref().map(super::otlp::Traces::start).transpose()?;
+        let layer = traces.as_ref().map(super::otlp::Traces::layer);
+        set(tracing_subscriber::registry().with(log(config)).with(layer));
+        Ok(Logging { traces })
+    }
+    #[cfg(not(feature = "otlp"))]
+    {
+        set(tracing_subscriber::registry().with(log(config)));
+        Ok(Logging::default())
+    }
+}
+
+fn set(subscriber: impl Subscriber + Send + Sync) {
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+fn log<S>(config: &LogConfig) -> impl Layer<S> + use<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    let layer = tracing_subscriber::fmt::layer()
         // Colours are for eyes, not for files.
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let _ = match config.form {
-        LogForm::Human => tracing::subscriber::set_global_default(subscriber.finish()),
-        LogForm::Json => tracing::subscriber::set_global_default(subscriber.json().finish()),
+    let layer = match config.form {
+        LogForm::Human => layer.boxed(),
+        LogForm::Json => layer.json().boxed(),
     };
+    // Spans of traces repeat what the lines say.
+    layer
+        .with_filter(EnvFilter::new(&config.level).and(filter_fn(|about| about.target() != TARGET)))
 }

@@ -1,17 +1,22 @@
 //! Runs the program: one function for each command.
 
+pub mod admin;
 pub mod check;
 pub mod demo;
 pub mod devnode;
 mod incoming;
 pub mod listen;
 pub mod logging;
+#[cfg(feature = "otlp")]
+mod otlp;
+mod process;
 mod replayed;
 pub mod rules;
 pub mod serve;
 pub mod server;
 mod signals;
 mod token;
+pub mod vital;
 mod watch;
 pub mod worker;
 
@@ -40,6 +45,9 @@ pub enum AppError {
     /// The node that was spawned ended, and there is to be no other one.
     #[error("{0}")]
     NodeGone(String),
+    /// Traces cannot be sent.
+    #[error("cannot send traces: {0}")]
+    Traces(String),
     /// The system gives no random bytes.
     #[error("cannot make a token: {0}")]
     Random(#[from] getrandom::Error),
@@ -53,16 +61,18 @@ pub enum AppError {
 /// # Errors
 /// When it ends without success.
 pub fn run(command: Command, config: Config) -> Result<(), AppError> {
-    logging::start(&config.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // `probe` and workers put what belongs to a connection on the thread they are on.
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        match command {
+        let logging = logging::start(&config.log).map_err(AppError::Traces)?;
+        let outcome = match command {
             Command::Serve => serve::serve(config).await,
             Command::Check => check::check(&config).await,
             Command::Demo => demo::demo(config).await,
             Command::Devnode => devnode::devnode(config.embedded).await,
             Command::Token => token::token(&config.token),
-        }
+        };
+        logging.stop().await;
+        outcome
     })
 }

@@ -4,25 +4,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::AppError;
+use super::admin::{Admin, Looker, View};
 use super::listen::Address;
 use super::rules::RuleBook;
-use super::server::Server;
+use super::server::{Server, ServerError};
 use super::signals::{Signals, hangups};
+use super::vital::VitalSigns;
 use super::watch::{self, report};
 use super::worker::{Started, Starter};
-use crate::backend::ipc::{IpcConfig, IpcPool, Place, StreamHub};
+use crate::backend::NodeState;
+use crate::backend::ipc::{IpcConfig, IpcPool, Leases, Place, StreamHub};
 use crate::config::Config;
 use crate::layer::admission::AdmissionLayer;
 use crate::layer::streams::StreamsLayer;
+use crate::metrics::exposition::Look;
 use crate::output::say;
-use crate::stack::{Layers, compose};
+use crate::stack::{Layers, Stack, compose};
 
 /// Serves the configured node until a signal comes.
 pub(super) async fn serve(config: Config) -> Result<(), AppError> {
     let (signals, hangups) = (Signals::catch()?, hangups()?);
-    let server = Server::start(&config.server, starter(&config)).await?;
+    let layers = layers(&config);
+    let starter = starter(&config, layers.clone());
+    let server = Server::start(&config.server, starter, Arc::clone(&layers.metrics)).await?;
+    let admin = open_admin(&config, &server, &layers).await?;
     greet(&server.addresses(), &config);
     let reporting = tokio::spawn(report(server.states(), config.node.place.clone()));
     let reloading = tokio::spawn(reload(hangups, server.rules()));
@@ -37,6 +45,7 @@ pub(super) async fn serve(config: Config) -> Result<(), AppError> {
     let outcome = server.run(stop).await;
     reporting.abort();
     reloading.abort();
+    drop(admin);
     outcome?;
     // Without a signal there was no node left to serve.
     ended.await.map_or(Ok(()), |why| Err(AppError::NodeGone(why)))
@@ -74,13 +83,13 @@ async fn reload(mut hangups: Signal, book: Arc<RuleBook>) {
 }
 
 /// Starts a pool behind the layers, on a worker.
-fn starter(config: &Config) -> Starter {
-    let layers = layers(config);
+fn starter(config: &Config, layers: Layers) -> Starter {
     let stop_limit = match &config.node.place {
         Place::Unix(_) => DISCONNECT,
         Place::Spawn(spawn) => DISCONNECT + spawn.stop_limit,
     };
-    let node = share(&config.node, config.server.threads.get());
+    let metrics = Arc::clone(&layers.metrics.node);
+    let node = IpcConfig { metrics, ..share(&config.node, config.server.threads.get()) };
     Arc::new(move || {
         let (pool, state, handle) = IpcPool::start(node.clone());
         let (admission, streams) = (layers.admission.clone(), layers.streams.clone());
@@ -90,6 +99,7 @@ fn starter(config: &Config) -> Starter {
             handle.shutdown().await;
         };
         Started {
+            probe: Stack::new(pool.clone()),
             stack: compose(&layers, pool, state.clone()),
             state,
             end_streams: Box::new(move || streams.close()),
@@ -113,7 +123,51 @@ pub fn layers(config: &Config) -> Layers {
         deadlines: config.deadlines,
         streams: StreamsLayer::new(config.streams),
         admission: AdmissionLayer::new(config.limits),
+        metrics: Arc::default(),
     }
+}
+
+/// Opens the admin listener, if one is wanted. It ends when what this returns is dropped: after the last call.
+async fn open_admin(
+    config: &Config,
+    server: &Server,
+    layers: &Layers,
+) -> Result<Option<AbortOnDropHandle<()>>, ServerError> {
+    let Some(listener) = &config.admin else { return Ok(None) };
+    let failed = |error| ServerError::Listen { address: listener.address.clone(), error };
+    let admin = Admin::open(listener).await.map_err(failed)?;
+    say(format_args!("admin on {}", admin.address()));
+    if !admin.address().is_local() {
+        let address = admin.address();
+        tracing::warn!(%address, "everybody who reaches this address can read the metrics");
+    }
+    let signs = Arc::new(server.vital_signs());
+    let metrics = Arc::clone(&layers.metrics);
+    let look = looker(Arc::clone(&signs), layers.clone(), config.node.leases.clone());
+    let view = View { signs, metrics, look };
+    Ok(Some(AbortOnDropHandle::new(tokio::spawn(admin.serve(view)))))
+}
+
+/// Looks at what is no count.
+#[must_use]
+pub fn looker(signs: Arc<VitalSigns>, layers: Layers, leases: Leases) -> Looker {
+    Arc::new(move || {
+        let states = signs.states();
+        let node = states.iter().find_map(|state| match state {
+            NodeState::Ready(node) | NodeState::Stuck(node) => Some(node),
+            _ => None,
+        });
+        Look {
+            admission: layers.admission.look(),
+            identities: 0,
+            streams: layers.streams.open(),
+            leases: leases.held(),
+            ready: states.iter().all(|state| matches!(state, NodeState::Ready(_))),
+            profile: node.map(|node| node.profile),
+            draining: signs.is_draining(),
+            process: super::process::look(),
+        }
+    })
 }
 
 /// One worker's share of the node: what is configured is meant for all workers together, because

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::listen::{Address, Listener, ListenerConfig, Socket};
 use super::rules::RuleBook;
+use super::vital::{VitalSigns, WorkerSigns};
 use super::worker::{self, Arrival, Shared, Starter, Worker};
 use crate::backend::NodeState;
 use crate::config::Faults;
@@ -21,6 +22,7 @@ use crate::frontend::grpc::limits::MAX_RECEIVED;
 use crate::frontend::grpc::receive::Room;
 use crate::frontend::grpc::reflection::Reflection;
 use crate::layer::rights::Entrance;
+use crate::metrics::Metrics;
 
 /// Pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -103,7 +105,11 @@ impl Server {
     ///
     /// # Errors
     /// When an address cannot be listened on or a worker does not start.
-    pub async fn start(config: &ServerConfig, starter: Starter) -> Result<Self, ServerError> {
+    pub async fn start(
+        config: &ServerConfig,
+        starter: Starter,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ServerError> {
         let (listeners, book) = open(&config.listen).await?;
         let health = Health::new().await;
         let (drain, draining) = watch::channel(false);
@@ -115,6 +121,7 @@ impl Server {
             connections: config.connections,
             drain_limit: config.drain,
             drain: draining,
+            metrics,
         };
         let workers = start_workers(config.threads, &shared).await.map_err(ServerError::Worker)?;
         let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
@@ -137,6 +144,17 @@ impl Server {
     #[must_use]
     pub fn states(&self) -> Vec<watch::Receiver<NodeState>> {
         self.workers.iter().map(|worker| worker.state.clone()).collect()
+    }
+
+    /// What can be asked of it while it runs.
+    #[must_use]
+    pub fn vital_signs(&self) -> VitalSigns {
+        let sign = |worker: &Worker| WorkerSigns {
+            state: worker.state.clone(),
+            probe: worker.probe.clone(),
+            pulse: worker.pulse.clone(),
+        };
+        VitalSigns::new(self.workers.iter().map(sign).collect(), self.drain.subscribe())
     }
 
     /// Serves until `stop` resolves, then lets calls end and stops.

@@ -21,10 +21,14 @@ use crate::frontend::grpc::limits::HANDSHAKE;
 use crate::frontend::grpc::receive::Room;
 use crate::frontend::grpc::reflection::Reflection;
 use crate::frontend::grpc::{self, ConnectionLimits, Grpc};
+use crate::metrics::Metrics;
 use crate::stack::Stack;
 
 /// New connections that may wait for a worker to take them. It takes them at once unless it is busy.
 const DEALT: usize = 64;
+
+/// Questions whether it lives that may wait for a worker.
+const BEATS: usize = 16;
 
 /// For how long the last answers may take to be written once the backend is gone.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -38,6 +42,8 @@ pub struct Started {
     pub stack: Stack,
     /// What is known of the node.
     pub state: watch::Receiver<NodeState>,
+    /// The backend without layers, for questions of our own.
+    pub probe: Stack,
     /// Ends the streams, which would not end by themselves, and lets no more come.
     pub end_streams: Box<dyn FnOnce()>,
     /// Ends the backend cleanly. It is awaited on the worker's thread, where the backend lives.
@@ -72,6 +78,7 @@ pub(super) struct Shared {
     pub(super) drain_limit: Duration,
     /// True once no new calls are to be taken.
     pub(super) drain: watch::Receiver<bool>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// The other end of a worker.
@@ -81,7 +88,14 @@ pub(super) struct Worker {
     pub(super) clients: mpsc::Sender<Dealt>,
     /// State of its backend.
     pub(super) state: watch::Receiver<NodeState>,
+    /// Its backend without layers.
+    pub(super) probe: Stack,
+    /// Answers as soon as its thread has a turn for it.
+    pub(super) pulse: mpsc::Sender<Beat>,
 }
+
+/// Where a worker says that it lives.
+pub(super) type Beat = oneshot::Sender<()>;
 
 impl Worker {
     /// Resolves when the worker has ended, by whatever cause.
@@ -98,23 +112,28 @@ impl Worker {
 pub(super) async fn start(index: usize, shared: Shared) -> io::Result<Worker> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (clients, dealt) = mpsc::channel(DEALT);
-    let (started, state) = oneshot::channel();
+    let (pulse, beats) = mpsc::channel(BEATS);
+    let (started, backend) = oneshot::channel();
     std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        LocalSet::new().block_on(&runtime, work(shared, dealt, started));
+        LocalSet::new().block_on(&runtime, work(shared, dealt, beats, started));
     })?;
-    let state = state.await.map_err(|_| io::Error::other("a worker ended as it started"))?;
-    Ok(Worker { clients, state })
+    let backend = backend.await.map_err(|_| io::Error::other("a worker ended as it started"))?;
+    let (state, probe) = backend;
+    Ok(Worker { clients, state, probe, pulse })
 }
 
 async fn work(
     shared: Shared,
     mut dealt: mpsc::Receiver<Dealt>,
-    started: oneshot::Sender<watch::Receiver<NodeState>>,
+    beats: mpsc::Receiver<Beat>,
+    started: oneshot::Sender<(watch::Receiver<NodeState>, Stack)>,
 ) {
     let backend = (shared.starter)();
-    let _ = started.send(backend.state);
+    let _ = started.send((backend.state, backend.probe));
+    tokio::task::spawn_local(beat(beats));
     let (health, reflection) = (shared.health.clone(), shared.reflection.clone());
-    let grpc = Grpc::new(backend.stack, health, reflection, shared.room.clone());
+    let (room, metrics) = (shared.room.clone(), Arc::clone(&shared.metrics));
+    let grpc = Grpc::new(backend.stack, health, reflection, room, metrics);
     let mut clients = JoinSet::new();
     take_clients(&shared, &grpc, &mut dealt, &mut clients).await;
     (backend.end_streams)();
@@ -122,6 +141,13 @@ async fn work(
     // Its time begins when it is first awaited.
     let stop = async move { timeout(limit, stop).await.is_ok() };
     finish(clients, stop, shared.drain_limit).await;
+}
+
+async fn beat(mut beats: mpsc::Receiver<Beat>) {
+    while let Some(beat) = beats.recv().await {
+        // Who asked may have gone.
+        let _ = beat.send(());
+    }
 }
 
 /// Serves every connection that is dealt, until it is time to drain.
@@ -140,7 +166,8 @@ async fn take_clients(
             Some(_) = clients.join_next() => {}
             client = dealt.recv() => match client {
                 Some(client) => {
-                    clients.spawn_local(serve(client, grpc.clone(), shared.connections, shared.drain.clone()));
+                    let open = Open::new(&shared.metrics);
+                    clients.spawn_local(serve(client, open, grpc.clone(), shared.connections, shared.drain.clone()));
                 }
                 None => return,
             },
@@ -150,6 +177,7 @@ async fn take_clients(
 
 async fn serve(
     ((client, door), place): Dealt,
+    open: Open,
     grpc: Grpc,
     limits: ConnectionLimits,
     mut drain: watch::Receiver<bool>,
@@ -169,10 +197,33 @@ async fn serve(
         Ok(Ok((Received::Tls(stream), visitor))) => {
             grpc::serve(*stream, visitor, grpc, limits, drain).await;
         }
-        Ok(Err(error)) => tracing::debug!(%error, "connection refused or lost as it came in"),
-        Err(_) => tracing::debug!("connection closed: it did not begin in time"),
+        Ok(Err(error)) => {
+            open.0.connections_refused.add_one();
+            tracing::debug!(%error, "connection refused or lost as it came in");
+        }
+        Err(_) => {
+            open.0.connections_refused.add_one();
+            tracing::debug!("connection closed: it did not begin in time");
+        }
     }
-    drop(place);
+    drop((place, open));
+}
+
+/// A connection that is counted as open until this is dropped.
+struct Open(Arc<Metrics>);
+
+impl Open {
+    fn new(metrics: &Arc<Metrics>) -> Self {
+        metrics.connections.add_one();
+        metrics.open.up();
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.down();
+    }
 }
 
 /// A connection that has begun to speak HTTP/2.

@@ -1,5 +1,6 @@
 //! Where clients come in, and whom each listener lets in.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::meant::{access, number, switch, unix};
@@ -126,6 +127,22 @@ fn address(text: &str) -> Result<Address, String> {
     }
     let address = text.parse().map_err(|_| "is none of IP:PORT, unix:PATH and systemd:N")?;
     Ok(Address::Tcp(address))
+}
+
+/// The listener for operators, if one is wanted.
+pub(super) fn admin(reader: &mut Reader<'_>) -> Option<ListenerConfig> {
+    let address = reader.one("admin", admin_address)?;
+    Some(ListenerConfig { file: file(reader), ..ListenerConfig::new(address) })
+}
+
+/// A port alone is one of this machine.
+fn admin_address(text: &str) -> Result<Address, String> {
+    if text.starts_with("unix:") {
+        return unix(text).map(Address::Unix);
+    }
+    let port = text.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let address = port.or_else(|_| text.parse());
+    address.map(Address::Tcp).map_err(|_| "is none of PORT, IP:PORT and unix:PATH".to_owned())
 }
 
 fn file_name(text: &str) -> Result<PathBuf, String> {

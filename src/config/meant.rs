@@ -11,11 +11,12 @@ use tracing_subscriber::EnvFilter;
 use super::cli::{Command, Invocation};
 use super::embedded::{self, EmbeddedConfig};
 use super::fault::Faults;
-use super::listeners::{listeners, rights};
+use super::listeners::{admin, listeners, rights};
 use super::paths::{self, Chain, MAX_SOCKET_PATH};
 use super::reader::Reader;
 use super::spawn;
-use crate::app::logging::{LogConfig, LogForm};
+use crate::app::listen::ListenerConfig;
+use crate::app::logging::{LogConfig, LogForm, OtlpConfig};
 use crate::app::server::ServerConfig;
 use crate::backend::ipc::{IpcConfig, LeaseConfig, Leases, Notifications, Place};
 use crate::frontend::grpc::ConnectionLimits;
@@ -59,6 +60,8 @@ pub struct Config {
     pub streams: StreamLimits,
     /// How many calls may be under way and wait.
     pub limits: Limits,
+    /// The listener for operators, if there is one.
+    pub admin: Option<ListenerConfig>,
     /// Form and level of the log.
     pub log: LogConfig,
 }
@@ -81,6 +84,7 @@ impl Config {
             rights: rights(&mut reader),
             token: token(&mut reader, invocation.command),
             deadlines: deadlines(&mut reader),
+            admin: admin(&mut reader),
             log: log(&mut reader),
         };
         if reader.faults.is_empty() { Ok(config) } else { Err(Faults(reader.faults)) }
@@ -238,7 +242,33 @@ fn log(reader: &mut Reader<'_>) -> LogConfig {
     LogConfig {
         form: reader.one("log", log_form).unwrap_or_default(),
         level: reader.one("log-level", log_level).unwrap_or_else(|| LOG_LEVEL.to_owned()),
+        otlp: otlp(reader),
     }
+}
+
+fn otlp(reader: &mut Reader<'_>) -> Option<OtlpConfig> {
+    let sample = reader.one("otlp-sample", part).unwrap_or(1.0);
+    if reader.was_given("otlp-sample") && !reader.was_given("otlp") {
+        reader.fault("otlp-sample", "needs --otlp, too");
+    }
+    if reader.was_given("otlp") && !cfg!(feature = "otlp") {
+        reader.fault("otlp", "this program was built without it (feature otlp)");
+    }
+    reader.one("otlp", collector).map(|endpoint| OtlpConfig { endpoint, sample })
+}
+
+/// A collector's address. TLS is left to a collector beside this program.
+fn collector(text: &str) -> Result<String, String> {
+    let uri: http::Uri = text.parse().map_err(|_| "is no URL".to_owned())?;
+    match uri.scheme_str() == Some("http") && uri.host().is_some() {
+        true => Ok(text.to_owned()),
+        false => Err("is not of the form http://HOST:PORT".to_owned()),
+    }
+}
+
+fn part(text: &str) -> Result<f64, String> {
+    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| "is no number from 0 to 1".to_owned())
 }
 
 fn count(reader: &mut Reader<'_>, name: &str, usual: usize) -> usize {

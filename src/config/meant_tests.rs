@@ -221,6 +221,9 @@ fn the_help_tells_the_defaults_that_hold() {
         let default = rest.trim_end_matches(']');
         // These are told in words.
         if [
+            "admin",
+            "otlp",
+            "otlp-sample",
             "datadir",
             "data-dir",
             "in-flight-blocking",
@@ -247,6 +250,32 @@ fn the_help_tells_the_defaults_that_hold() {
         told += 1;
     }
     assert!(told > 15);
+}
+
+#[test]
+fn a_port_alone_is_one_of_this_machine() {
+    let at = |text| mean(&[("admin", text)]).unwrap().admin.unwrap().address.to_string();
+    assert_eq!(at("9332"), "127.0.0.1:9332");
+    assert_eq!(at("0.0.0.0:9332"), "0.0.0.0:9332");
+    assert_eq!(at("unix:/run/admin"), "unix:/run/admin");
+    for bad in ["", "x", "70000", "localhost:1", "systemd:0"] {
+        assert_eq!(faults(&[("admin", bad)]).len(), 1, "{bad}");
+    }
+    assert!(mean(&[]).unwrap().admin.is_none());
+}
+
+#[test]
+fn traces_go_to_a_collector_by_http() {
+    let flags = [("otlp", "http://localhost:4317"), ("otlp-sample", "0.25")];
+    let otlp = mean(&flags).unwrap().log.otlp.unwrap();
+    assert_eq!((otlp.endpoint.as_str(), otlp.sample), ("http://localhost:4317", 0.25));
+    for bad in ["", "localhost:4317", "https://localhost:4317", "http://", "/x"] {
+        assert_eq!(faults(&[("otlp", bad)]).len(), 1, "{bad}");
+    }
+    for bad in ["-0.1", "1.1", "NaN", "all"] {
+        assert_eq!(faults(&[("otlp", "http://a:1"), ("otlp-sample", bad)]).len(), 1, "{bad}");
+    }
+    assert_eq!(faults(&[("otlp-sample", "0.5")]).len(), 1);
 }
 
 #[test]

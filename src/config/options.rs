@@ -31,6 +31,8 @@ pub enum Group {
     Token,
     /// How much and how long.
     Limits,
+    /// What can be seen of it while it runs.
+    Sight,
     /// What is said about it.
     Log,
 }
@@ -45,6 +47,7 @@ impl Group {
             Self::Clients => "The clients",
             Self::Token => "The token",
             Self::Limits => "Limits",
+            Self::Sight => "Sight",
             Self::Log => "Logging",
         }
     }
@@ -561,6 +564,30 @@ pub const OPTIONS: &[Opt] = &[
         "TIME",
         false,
         "How long calls may go on after the program was told to stop [default: 10s]"
+    ),
+    option!(
+        Sight,
+        "admin",
+        "ADMIN",
+        "ADDR",
+        false,
+        "Where operators ask: PORT (of this machine only), IP:PORT or unix:PATH, with /livez, /readyz and /metrics by HTTP. Everybody who reaches it can read them [default: nowhere]"
+    ),
+    option!(
+        Sight,
+        "otlp",
+        "OTLP",
+        "URL",
+        false,
+        "Send traces to an OpenTelemetry collector, by OTLP over gRPC: http://HOST:PORT, where 4317 is usual [default: nowhere]"
+    ),
+    option!(
+        Sight,
+        "otlp-sample",
+        "OTLP_SAMPLE",
+        "PART",
+        false,
+        "Part of the traces that is sent, from 0 to 1; of traces that callers began, they decide [default: 1]"
     ),
     option!(Log, "log", "LOG", "FORM", false, "Form of the log: human or json [default: human]"),
     option!(

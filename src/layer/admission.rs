@@ -17,6 +17,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::call::{Call, CallService, Outcome};
 use crate::error::CallError;
+use crate::metrics::exposition::AdmissionLook;
 
 /// After what time a refused caller should try again. A full queue of
 /// [`Limits::QUEUE`] short calls is worked off in about this time.
@@ -74,6 +75,12 @@ impl AdmissionLayer {
         }
     }
 
+    /// Short and waiting calls under way and in line, now.
+    #[must_use]
+    pub fn look(&self) -> Vec<AdmissionLook> {
+        vec![self.short.look("short"), self.blocking.look("blocking")]
+    }
+
     /// Sends everybody away who waits or comes from now on. Calls under way go on.
     pub fn close(&self) {
         self.short.places.close();
@@ -86,13 +93,20 @@ impl AdmissionLayer {
 struct Budget {
     places: Arc<Semaphore>,
     seats: Arc<Semaphore>,
+    limits: (usize, usize),
 }
 
 impl Budget {
     fn new(in_flight: usize, queue: usize) -> Self {
         let semaphore =
             |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        Self { places: semaphore(in_flight), seats: semaphore(queue) }
+        Self { places: semaphore(in_flight), seats: semaphore(queue), limits: (in_flight, queue) }
+    }
+
+    fn look(&self, kind: &'static str) -> AdmissionLook {
+        let in_flight = self.limits.0.saturating_sub(self.places.available_permits());
+        let queued = self.limits.1.saturating_sub(self.seats.available_permits());
+        AdmissionLook { kind, in_flight, queued }
     }
 
     fn seat(&self) -> Result<OwnedSemaphorePermit, CallError> {

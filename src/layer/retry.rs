@@ -4,6 +4,7 @@
 //! knows whether the node carried it out.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tower::{Layer, Service, ServiceExt};
 use crate::backend::NodeState;
 use crate::call::{Call, Outcome};
 use crate::error::CallError;
+use crate::metrics::Metrics;
 
 /// How long the next node is waited for. A connection that broke is made anew in a fraction of a second, and a node
 /// that was started again takes some; who waits for longer is told the truth instead.
@@ -25,13 +27,14 @@ const NEXT_NODE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct RetryLayer {
     state: watch::Receiver<NodeState>,
+    metrics: Arc<Metrics>,
 }
 
 impl RetryLayer {
     /// Follows the backend's state, to know when to ask again.
     #[must_use]
-    pub const fn new(state: watch::Receiver<NodeState>) -> Self {
-        Self { state }
+    pub const fn new(state: watch::Receiver<NodeState>, metrics: Arc<Metrics>) -> Self {
+        Self { state, metrics }
     }
 }
 
@@ -39,7 +42,7 @@ impl<S> Layer<S> for RetryLayer {
     type Service = Retry<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Retry { inner, state: self.state.clone() }
+        Retry { inner, state: self.state.clone(), metrics: Arc::clone(&self.metrics) }
     }
 }
 
@@ -48,6 +51,7 @@ impl<S> Layer<S> for RetryLayer {
 pub struct Retry<S> {
     inner: S,
     state: watch::Receiver<NodeState>,
+    metrics: Arc<Metrics>,
 }
 
 /// Whether a call may be sent a second time.
@@ -78,7 +82,8 @@ where
             let mut state = self.state.clone();
             // What changes from here on counts.
             state.mark_unchanged();
-            Again { call: call.clone(), inner: self.inner.clone(), state }
+            let metrics = Arc::clone(&self.metrics);
+            Again { call: call.clone(), inner: self.inner.clone(), state, metrics }
         });
         Tried { way: Way::First { answer: self.inner.call(call), again } }
     }
@@ -101,6 +106,7 @@ struct Again<S> {
     call: Call,
     inner: S,
     state: watch::Receiver<NodeState>,
+    metrics: Arc<Metrics>,
 }
 
 impl<S> Again<S>
@@ -109,10 +115,11 @@ where
 {
     /// Waits for the next node, for a while and no longer than the caller does, and asks it.
     async fn ask(self) -> Result<Outcome, CallError> {
-        let Self { call, inner, state } = self;
+        let Self { call, inner, state, metrics } = self;
         if !timeout(NEXT_NODE, is_back(state)).await.unwrap_or(false) {
             return Err(CallError::NodeLost);
         }
+        metrics.calls.repeated();
         tracing::debug!(method = call.method().info().full_name, "asked once more");
         inner.oneshot(call).await
     }
@@ -191,7 +198,7 @@ mod tests {
     fn layered() -> (Retry<Manual>, Calls, watch::Sender<NodeState>) {
         let (inner, calls) = manual();
         let (state, states) = watch::channel(ready());
-        (RetryLayer::new(states).layer(inner), calls, state)
+        (RetryLayer::new(states, Arc::default()).layer(inner), calls, state)
     }
 
     fn send(stack: &Retry<Manual>, call: Call) -> JoinHandle<Result<Outcome, CallError>> {

@@ -1,31 +1,46 @@
-//! What happened to every call: method, caller, outcome and time. Never what was in it.
+//! What happened to every call: method, caller, outcome and time. Never what was in it. It is counted, and said
+//! in one line.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bitcoin_grpc_contract::Method;
 use futures_util::Stream;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use tracing::Span;
+use tracing::field::Empty;
+use tracing::{Level, Span};
 
-use crate::call::{Call, Outcome};
-use crate::error::CallError;
+use crate::call::{Call, Caller, Outcome};
+use crate::error::{CallError, Code};
+use crate::metrics::Metrics;
 use crate::stream::Item;
+use crate::trace::TARGET;
 
-/// Reports every call to `tracing`.
+/// Counts every call and reports it to `tracing`.
 ///
 /// Calls are spans and events of level debug, so at the usual level they cost two readings of the
-/// clock and two comparisons. Faults of the node or of this program are warnings.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct TelemetryLayer;
+/// clock, two comparisons and the additions of a count. Faults of the node or of this program are warnings.
+#[derive(Debug, Clone, Default)]
+pub struct TelemetryLayer {
+    metrics: Arc<Metrics>,
+}
+
+impl TelemetryLayer {
+    /// Counts there.
+    #[must_use]
+    pub const fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics }
+    }
+}
 
 impl<S> Layer<S> for TelemetryLayer {
     type Service = Telemetry<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Telemetry { inner }
+        Telemetry { inner, metrics: Arc::clone(&self.metrics) }
     }
 }
 
@@ -33,6 +48,7 @@ impl<S> Layer<S> for TelemetryLayer {
 #[derive(Debug, Clone)]
 pub struct Telemetry<S> {
     inner: S,
+    metrics: Arc<Metrics>,
 }
 
 impl<S: Service<Call, Response = Outcome, Error = CallError>> Service<Call> for Telemetry<S> {
@@ -46,11 +62,12 @@ impl<S: Service<Call, Response = Outcome, Error = CallError>> Service<Call> for 
 
     fn call(&mut self, call: Call) -> Self::Future {
         let method = call.method();
-        let span =
-            tracing::debug_span!("call", method = method.info().full_name, caller = ?call.caller);
+        let span = span(&call);
+        let (caller, metrics) = (call.caller.clone(), Arc::clone(&self.metrics));
         let started = Instant::now();
         let inner = span.in_scope(|| self.inner.call(call));
-        Observed { inner, watch: Some(Watch { method, started, span, ended: false }) }
+        let watch = Watch { method, caller, metrics, started, span, ended: false };
+        Observed { inner, watch: Some(watch) }
     }
 }
 
@@ -86,10 +103,33 @@ impl<F: Future<Output = Result<Outcome, CallError>>> Future for Observed<F> {
     }
 }
 
+/// The span of a call, for who listens to traces.
+fn span(call: &Call) -> Span {
+    let info = call.method().info();
+    let span = tracing::debug_span!(
+        target: TARGET,
+        "call",
+        otel.name = info.path.trim_start_matches('/'),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        rpc.system = "grpc",
+        rpc.service = info.service.name(),
+        rpc.method = info.name,
+        rpc.grpc.status_code = Empty,
+        error.r#type = Empty,
+    );
+    if !span.is_disabled() {
+        call.trace.adopt(&span);
+    }
+    span
+}
+
 /// What is remembered of a call until it ends.
 #[derive(Debug)]
 struct Watch {
     method: Method,
+    caller: Caller,
+    metrics: Arc<Metrics>,
     started: Instant,
     span: Span,
     /// Its end has been reported.
@@ -99,17 +139,41 @@ struct Watch {
 impl Watch {
     /// Reports the end, with the error if there was one.
     fn report(&mut self, error: Option<&CallError>) {
-        let _entered = self.span.clone().entered();
         self.ended = true;
-        let (method, elapsed) = (self.method.info().full_name, self.started.elapsed());
+        let elapsed = self.started.elapsed();
         match error {
-            None => tracing::debug!(method, ?elapsed, outcome = "OK", "call ended"),
-            Some(error) if concerns_operator(error) => {
-                tracing::warn!(method, ?elapsed, outcome = error.reason(), "call failed");
-            }
+            None => self.metrics.calls.ended(self.method, Code::Ok, elapsed),
+            Some(error) => self.metrics.calls.failed(self.method, error.kind(), elapsed),
+        }
+        match error {
+            None => self.say(Level::DEBUG, Code::Ok, None, elapsed),
             Some(error) => {
-                tracing::debug!(method, ?elapsed, outcome = error.reason(), "call refused")
+                let level = if concerns_operator(error) { Level::WARN } else { Level::DEBUG };
+                self.say(level, error.code(), Some(error.reason()), elapsed);
             }
+        }
+    }
+
+    /// The one line about the call.
+    fn say(&self, level: Level, code: Code, reason: Option<&'static str>, elapsed: Duration) {
+        macro_rules! line {
+            ($level:ident) => {{
+                let info = self.method.info();
+                let (service, method) = (info.service.name(), info.name);
+                let (code, caller) = (code.name(), self.caller.name());
+                let origin = self.caller.origin();
+                let milliseconds = elapsed.as_secs_f64() * 1000.0;
+                tracing::$level!(parent: &self.span, service, method, code, reason, milliseconds, caller, origin, "call ended");
+            }};
+        }
+        self.span.record("rpc.grpc.status_code", code as i64);
+        if let Some(reason) = reason {
+            self.span.record("error.type", reason).record("otel.status_code", "ERROR");
+        }
+        if level == Level::WARN {
+            line!(warn)
+        } else if tracing::enabled!(Level::DEBUG) {
+            line!(debug)
         }
     }
 }
@@ -126,7 +190,9 @@ impl<S: Stream<Item = Item> + Unpin> Stream for Watched<S> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         let item = std::task::ready!(Pin::new(&mut self.events).poll_next(cx));
         match &item {
-            Some(Ok(_)) => {}
+            Some(Ok(message)) => {
+                self.watch.metrics.calls.message(self.watch.method, message.time);
+            }
             Some(Err(error)) => self.watch.report(Some(error)),
             None if !self.watch.ended => self.watch.report(None),
             None => {}
@@ -138,9 +204,9 @@ impl<S: Stream<Item = Item> + Unpin> Stream for Watched<S> {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.ended {
-            let (method, elapsed) = (self.method.info().full_name, self.started.elapsed());
-            let _entered = self.span.enter();
-            tracing::debug!(method, ?elapsed, outcome = "CANCELLED", "call given up by its caller");
+            let elapsed = self.started.elapsed();
+            self.metrics.calls.ended(self.method, Code::Cancelled, elapsed);
+            self.say(Level::DEBUG, Code::Cancelled, None, elapsed);
         }
     }
 }
@@ -180,7 +246,6 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use tower::ServiceExt;
-    use tracing::Level;
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
@@ -219,7 +284,7 @@ mod tests {
 
     async fn failing(error: CallError) {
         let (inner, mut calls) = manual();
-        let answer = TelemetryLayer.layer(inner).oneshot(echo_call("a secret"));
+        let answer = TelemetryLayer::default().layer(inner).oneshot(echo_call("a secret"));
         let answer_it = async {
             let (_, sender) = calls.recv().await.unwrap();
             sender.send(Err(error)).unwrap();
@@ -232,9 +297,16 @@ mod tests {
     async fn says_method_caller_and_outcome_but_not_the_content() {
         let log = Log::default();
         let _guard = log.at(Level::DEBUG);
-        TelemetryLayer.layer(echo()).oneshot(echo_call("a secret")).await.unwrap();
+        TelemetryLayer::default().layer(echo()).oneshot(echo_call("a secret")).await.unwrap();
         let text = log.text();
-        for word in ["Echo.Echo", "Local", "outcome=\"OK\"", "elapsed="] {
+        for word in [
+            "service=\"Echo\"",
+            "method=\"Echo\"",
+            "code=\"OK\"",
+            "caller=\"anonymous\"",
+            "origin=\"local\"",
+            "milliseconds=",
+        ] {
             assert!(text.contains(word), "{word} is not in {text}");
         }
         assert!(!text.contains("secret"), "{text}");
@@ -244,7 +316,7 @@ mod tests {
     async fn is_silent_about_ordinary_calls_at_the_usual_level() {
         let log = Log::default();
         let _guard = log.at(Level::INFO);
-        TelemetryLayer.layer(echo()).oneshot(echo_call("")).await.unwrap();
+        TelemetryLayer::default().layer(echo()).oneshot(echo_call("")).await.unwrap();
         failing(CallError::DeadlineExceeded).await;
         assert_eq!(log.text(), "");
     }
@@ -263,7 +335,7 @@ mod tests {
         let log = Log::default();
         let _guard = log.at(Level::DEBUG);
         let (inner, _calls) = manual();
-        let mut call = Box::pin(TelemetryLayer.layer(inner).oneshot(echo_call("")));
+        let mut call = Box::pin(TelemetryLayer::default().layer(inner).oneshot(echo_call("")));
         assert!(futures_util::poll!(&mut call).is_pending());
         drop(call);
         assert!(log.text().contains("CANCELLED"), "{}", log.text());

@@ -13,7 +13,13 @@ use crate::call::{Call, Caller, Outcome};
 use crate::error::CallError;
 
 pub(crate) fn call(request: Request) -> Call {
-    Call { request, caller: Caller::Local, grants: Arc::default(), deadline: None }
+    Call {
+        request,
+        caller: Caller::Local,
+        grants: Arc::default(),
+        deadline: None,
+        trace: Default::default(),
+    }
 }
 
 pub(crate) fn echo_call(text: &str) -> Call {

@@ -10,6 +10,7 @@ use bitcoin_grpc::app::listen::{Address, ListenerConfig};
 use bitcoin_grpc::app::rules::{RuleBook, RulesConfig};
 use bitcoin_grpc::app::serve::DISCONNECT;
 use bitcoin_grpc::app::server::{Server, ServerConfig, ServerError};
+use bitcoin_grpc::app::vital::VitalSigns;
 use bitcoin_grpc::app::worker::Started;
 use bitcoin_grpc::backend::{NodeInfo, NodeState};
 use bitcoin_grpc::call::{Call, Outcome};
@@ -20,7 +21,7 @@ use bitcoin_grpc::layer::admission::{AdmissionLayer, Limits};
 use bitcoin_grpc::layer::deadline::Deadlines;
 use bitcoin_grpc::layer::rights::Rights;
 use bitcoin_grpc::layer::streams::{StreamLimits, StreamsLayer};
-use bitcoin_grpc::stack::{Layers, compose};
+use bitcoin_grpc::stack::{Layers, Stack, compose};
 use bitcoin_grpc_contract::{Profile, Reply, Request, Service, v1};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -123,6 +124,8 @@ pub(crate) struct Harness {
     pub(crate) addresses: Vec<Address>,
     /// The rules of its listeners.
     pub(crate) rules: Arc<RuleBook>,
+    /// What can be asked of the server.
+    pub(crate) signs: VitalSigns,
     /// State of the node as the backend tells it.
     pub(crate) state: watch::Sender<NodeState>,
     stop: oneshot::Sender<()>,
@@ -140,11 +143,14 @@ impl Harness {
             deadlines: setup.deadlines,
             streams: StreamsLayer::new(setup.streams),
             admission: AdmissionLayer::new(setup.limits),
+            metrics: Arc::default(),
         };
+        let metrics = Arc::clone(&layers.metrics);
         let starter = move || {
             let (admission, streams) = (layers.admission.clone(), layers.streams.clone());
             Started {
                 stack: compose(&layers, backend.clone(), states.clone()),
+                probe: Stack::new(backend.clone()),
                 state: states.clone(),
                 end_streams: Box::new(move || streams.close()),
                 stop: Box::pin(async move { admission.close() }),
@@ -163,13 +169,13 @@ impl Harness {
             connections: setup.connections,
             drain: setup.drain,
         };
-        let server = Server::start(&config, Arc::new(starter)).await.unwrap();
+        let server = Server::start(&config, Arc::new(starter), metrics).await.unwrap();
         let addresses = server.addresses();
         let address = addresses[0].to_string();
-        let rules = server.rules();
+        let (rules, signs) = (server.rules(), server.vital_signs());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { _ = stopped.await }));
-        Self { address, addresses, rules, state, stop, running }
+        Self { address, addresses, rules, signs, state, stop, running }
     }
 
     pub(crate) async fn channel(&self) -> Channel {

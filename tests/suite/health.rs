@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use bitcoin_grpc::backend::NodeState;
-use bitcoin_grpc_contract::Service;
+use bitcoin_grpc::backend::{NodeInfo, NodeState};
+use bitcoin_grpc::error::CallError;
+use bitcoin_grpc_contract::{Profile, Reply, Request, Service, v1};
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::harness::{Harness, echo, ready};
+use super::harness::{Harness, echo, failing, mock, ready};
 
 fn of(service: &str) -> HealthCheckRequest {
     HealthCheckRequest { service: service.to_owned() }
@@ -72,4 +73,49 @@ async fn nothing_serves_while_the_node_is_away_and_all_does_again_when_it_is_bac
     wait_for(&mut overall, ServingStatus::NotServing).await;
     harness.state.send_replace(ready(&Service::ALL));
     wait_for(&mut overall, ServingStatus::Serving).await;
+}
+
+#[tokio::test]
+async fn a_node_is_ready_if_its_tip_can_be_read_now() {
+    let answers = mock(|call| async move {
+        match call.request {
+            Request::ChainGetHeight(_) => {
+                Ok(Reply::ChainGetHeight(v1::ChainGetHeightResponse { height: Some(7) }))
+            }
+            _ => Err(CallError::NodeLost),
+        }
+    });
+    let harness = Harness::start(answers).await;
+    // A generation that has the service.
+    let chain = |services: &[Service]| {
+        let profile = Profile::by_name("pr29409-2025-05").unwrap();
+        NodeState::Ready(NodeInfo { profile, services: services.to_vec(), tip: None })
+    };
+    harness.state.send_replace(chain(&[Service::Chain]));
+    assert_eq!(harness.signs.ready().await, Ok("ready, tip at 7".to_owned()));
+    // What was found out a moment ago is not asked again.
+    harness.state.send_replace(NodeState::Loading);
+    assert_eq!(harness.signs.ready().await, Ok("ready, tip at 7".to_owned()));
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(harness.signs.ready().await, Err("the node is loading".to_owned()));
+    assert!(harness.signs.alive().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_node_that_says_nothing_or_has_no_tip_is_not_ready() {
+    let silent = mock(|_| std::future::pending::<Result<Reply, CallError>>());
+    let empty =
+        mock(|_| async { Ok(Reply::ChainGetHeight(v1::ChainGetHeightResponse { height: None })) });
+    let lost = failing(CallError::NodeLost);
+    for (backend, why) in [
+        (silent, "the node does not answer"),
+        (empty, "the node has no tip"),
+        (lost, "the tip cannot be read: NODE_LOST"),
+    ] {
+        let harness = Harness::start(backend).await;
+        let profile = Profile::by_name("pr29409-2025-05").unwrap();
+        let services = vec![Service::Chain];
+        harness.state.send_replace(NodeState::Ready(NodeInfo { profile, services, tip: None }));
+        assert_eq!(harness.signs.ready().await, Err(why.to_owned()));
+    }
 }

@@ -18,7 +18,7 @@ use bitcoin_grpc::frontend::grpc::services::mining_client::MiningClient;
 use bitcoin_grpc::layer::admission::{AdmissionLayer, Limits};
 use bitcoin_grpc::layer::deadline::Deadlines;
 use bitcoin_grpc::layer::streams::{StreamLimits, StreamsLayer};
-use bitcoin_grpc::stack::{Layers, compose};
+use bitcoin_grpc::stack::{Layers, Stack, compose};
 use bitcoin_grpc_contract::{Profile, v1};
 use bitcoin_grpc_devnode::host::{ChainOptions, Host, HostOptions};
 use tokio::sync::oneshot;
@@ -86,12 +86,15 @@ async fn serve(ipc: IpcConfig) -> (String, oneshot::Sender<()>, JoinHandle<()>) 
         streams: StreamsLayer::new(StreamLimits::default()),
         deadlines: Deadlines::default(),
         admission: AdmissionLayer::new(Limits::default()),
+        metrics: Arc::default(),
     };
     let starter = move || {
         let (pool, state, handle) = IpcPool::start(ipc.clone());
+        let probe = Stack::new(pool.clone());
         let stack = compose(&layers, pool, state.clone());
         Started {
             stack,
+            probe,
             state,
             end_streams: Box::new(|| ()),
             stop: Box::pin(handle.shutdown()),
@@ -105,7 +108,7 @@ async fn serve(ipc: IpcConfig) -> (String, oneshot::Sender<()>, JoinHandle<()>) 
         connections: ConnectionLimits::default(),
         drain: Duration::from_secs(1),
     };
-    let server = Server::start(&config, Arc::new(starter)).await.unwrap();
+    let server = Server::start(&config, Arc::new(starter), Arc::default()).await.unwrap();
     for mut state in server.states() {
         let ready = state.wait_for(|state| matches!(state, NodeState::Ready(_)));
         tokio::time::timeout(LONG, ready).await.unwrap().unwrap();

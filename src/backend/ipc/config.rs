@@ -10,6 +10,7 @@ use bitcoin_grpc_contract::Profile;
 use super::leases::{LeaseConfig, Leases};
 use super::spawn::SpawnConfig;
 use super::streams::StreamHub;
+use crate::metrics::NodeMetrics;
 
 /// Connections to the node. All of them end in the node's one event loop, so more do not make it
 /// faster; one connection with two threads was measured the fastest.
@@ -119,6 +120,8 @@ pub struct IpcConfig {
     pub socket_age: Duration,
     /// Leases on the node's objects. Copies of the configuration share them.
     pub leases: Leases,
+    /// Where the node's part is counted. Copies of the configuration share it.
+    pub metrics: Arc<NodeMetrics>,
 }
 
 impl Default for IpcConfig {
@@ -140,6 +143,7 @@ impl Default for IpcConfig {
             settle: SETTLE,
             socket_age: SOCKET_AGE,
             leases: Leases::new(LeaseConfig::default()),
+            metrics: Arc::default(),
         }
     }
 }

@@ -146,6 +146,12 @@ impl Leases {
         Self(Arc::new(Inner { config, instance, table: Mutex::default() }))
     }
 
+    /// How many are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.table().leases.len()
+    }
+
     /// Its bounds.
     #[must_use]
     pub fn config(&self) -> &LeaseConfig {

@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bitcoin_grpc_contract::wire::proxy_capnp::thread;
 use bitcoin_grpc_contract::{
@@ -12,6 +13,7 @@ use capnp::any_pointer;
 use capnp::capability::Client;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
+use tracing::Instrument;
 
 use super::connection::Connection;
 use super::fault::{self, Fault};
@@ -21,6 +23,8 @@ use super::signs::Signs;
 use super::spawn::Lifecycle;
 use super::wire::{self, Answer};
 use crate::error::CallError;
+use crate::metrics::NodeMetrics;
+use crate::trace::TARGET;
 
 /// Pause before a call goes again to a thread that had not finished its last one.
 const BUSY_PAUSE: Duration = Duration::from_millis(2);
@@ -33,6 +37,7 @@ pub(super) struct Link {
     pub(super) profile: &'static Profile,
     pub(super) objects: Objects,
     pub(super) signs: Rc<Signs>,
+    metrics: Arc<NodeMetrics>,
     /// The life of a node that is led over this connection.
     pub(super) life: OnceCell<Rc<Lifecycle>>,
     /// Where objects go that nobody uses any more.
@@ -45,13 +50,18 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(connection: Connection, profile: &'static Profile, signs: Rc<Signs>) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        profile: &'static Profile,
+        signs: Rc<Signs>,
+        metrics: Arc<NodeMetrics>,
+    ) -> Self {
         let connection = RefCell::new(Some(Rc::new(connection)));
         let (bin, emptier) = Bin::new();
         let (objects, threads_made) = (Objects::default(), Cell::new(0));
         let emptier = RefCell::new(Some(emptier));
         let life = OnceCell::new();
-        Self { profile, objects, signs, life, bin, emptier, connection, threads_made }
+        Self { profile, objects, signs, metrics, life, bin, emptier, connection, threads_made }
     }
 
     /// Whether the node has a chain that may be asked about, as far as its life is ours to know.
@@ -204,6 +214,16 @@ impl<'a> Caller<'a> {
             return Err(CallError::NotInProfile { method, profile: profile.name, why: None }.into());
         };
         let target = self.target(method).await?;
+        let span = tracing::debug_span!(
+            target: TARGET,
+            "node",
+            otel.name = method.info().wire_name,
+            otel.kind = "client",
+            rpc.system = "capnp",
+            rpc.service = method.info().service.name(),
+            rpc.method = method.info().wire_name,
+        );
+        let sent = Instant::now();
         let answer = wire::call(&target, method.info().interface_id, at.ordinal, |mut params| {
             transfer::write_params(request, at, profile, params.reborrow(), &mut |mut context| {
                 if let Some(thread) = self.thread {
@@ -212,8 +232,10 @@ impl<'a> Caller<'a> {
             })?;
             more(at, params)
         })
-        .await?;
-        Ok(answer)
+        .instrument(span)
+        .await;
+        self.link.metrics.round_trip(method, sent.elapsed());
+        Ok(answer?)
     }
 
     async fn target(&self, method: Method) -> Result<Client, Tried> {

@@ -70,7 +70,10 @@ impl IpcPool {
     fn new(
         config: IpcConfig,
     ) -> (Self, Supervisor, watch::Receiver<NodeState>, IpcHandle, oneshot::Sender<()>) {
-        let queue = Arc::new(Queue::new(config.queue, config.big_reads));
+        let queue =
+            Arc::new(Queue::new(config.queue, config.big_reads, Arc::clone(&config.metrics)));
+        let looked_at = Arc::downgrade(&queue);
+        config.metrics.look_at(move || looked_at.upgrade().map(|queue| queue.waiting()));
         let leases = config.leases.clone();
         let (state, states) = watch::channel(NodeState::Connecting { last_error: None });
         let (stop, stopping) = oneshot::channel();

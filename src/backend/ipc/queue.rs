@@ -19,6 +19,7 @@ use super::spawn::may_come_early;
 use super::waits::{Goal, Member, WaitId, Waits};
 use crate::call::Call;
 use crate::error::CallError;
+use crate::metrics::NodeMetrics;
 
 /// What a call occupies while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub(super) struct Job {
     /// Its reply may be big.
     pub(super) big: bool,
     turn: u64,
+    /// Since when it waits.
+    since: Instant,
 }
 
 impl Job {
@@ -103,6 +106,7 @@ pub(super) struct Queue {
     idle: Notify,
     /// Woken when somebody joined others who wait.
     pub(super) joined: Notify,
+    metrics: Arc<NodeMetrics>,
 }
 
 pub(super) struct State {
@@ -122,7 +126,7 @@ pub(super) struct State {
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize, big_limit: usize) -> Self {
+    pub(super) fn new(capacity: usize, big_limit: usize, metrics: Arc<NodeMetrics>) -> Self {
         let state = State {
             gate: Gate::Shut(CallError::NoNode("not connected yet".to_owned())),
             epoch: 0,
@@ -141,6 +145,7 @@ impl Queue {
             work: Default::default(),
             idle: Notify::new(),
             joined: Notify::new(),
+            metrics,
         }
     }
 
@@ -187,7 +192,13 @@ impl Queue {
             None => Work::Call(Box::new(Ask { request, deadline, reply, used, seat })),
         };
         state.turn += 1;
-        let job = Job { work, span: tracing::Span::current(), big, turn: state.turn };
+        let job = Job {
+            work,
+            span: tracing::Span::current(),
+            big,
+            turn: state.turn,
+            since: Instant::now(),
+        };
         state.waiting += 1;
         match job.big {
             true => state.big.push_back(job),
@@ -211,7 +222,10 @@ impl Queue {
             match taken {
                 Err(Over) => return None,
                 Ok(Some(job)) => {
-                    let running = Running { big: job.big, queue: Arc::clone(self) };
+                    let metrics = self.metrics.lane(lane as usize);
+                    metrics.waited.observe(job.since.elapsed());
+                    metrics.busy.up();
+                    let running = Running { big: job.big, lane, queue: Arc::clone(self) };
                     return Some((job, running));
                 }
                 // The last call in line may have lost its caller.
@@ -239,6 +253,11 @@ impl Queue {
         if self.lock().is_idle() {
             self.idle.notify_waiters();
         }
+    }
+
+    /// Calls in line.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting
     }
 
     /// Takes calls from now on, and returns the epoch in which server threads take them.
@@ -315,11 +334,13 @@ impl Queue {
 /// A job that runs; it has ended when this is dropped.
 pub(super) struct Running {
     queue: Arc<Queue>,
+    lane: Lane,
     big: bool,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.queue.metrics.lane(self.lane as usize).busy.down();
         self.queue.finished(self.big);
     }
 }

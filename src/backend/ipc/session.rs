@@ -132,12 +132,12 @@ impl Session {
 
     async fn connect_all(config: &IpcConfig, connector: &Connector) -> Result<Self, SessionError> {
         let signs = Rc::new(Signs::default());
-        let first = connect(connector, config.profile, &signs).await?;
+        let first = connect(connector, config.profile, &signs, config).await?;
         let profile = first.profile;
         let mut links = vec![Rc::new(first)];
         while links.len() < config.connections {
             // The same node, as far as one can see; what it speaks is found out all the same.
-            links.push(Rc::new(connect(connector, Some(profile), &signs).await?));
+            links.push(Rc::new(connect(connector, Some(profile), &signs, config).await?));
         }
         let (crew, holding, desk, has_wallets, wallets) = Default::default();
         let connector = connector.clone();
@@ -318,6 +318,7 @@ async fn connect(
     connector: &Connector,
     wanted: Option<&'static Profile>,
     signs: &Rc<Signs>,
+    config: &IpcConfig,
 ) -> Result<Link, SessionError> {
     let connection = Connection::open(connector, signs).await?;
     let on = connection.make_thread("bitcoin-grpc handshake").await?;
@@ -329,7 +330,7 @@ async fn connect(
             return Err(error.into());
         }
     };
-    let link = Link::new(connection, profile, Rc::clone(signs));
+    let link = Link::new(connection, profile, Rc::clone(signs), Arc::clone(&config.metrics));
     for service in EARLY {
         link.make(service, &on).await?;
     }

@@ -174,9 +174,13 @@ impl Supervisor {
             _ = &mut self.stop => return End::Stop,
             session = Session::establish(&self.config, connector) => match session {
                 Ok(session) => session,
-                Err(error) => return End::Failed(error),
+                Err(error) => {
+                    self.config.metrics.failed.add_one();
+                    return End::Failed(error);
+                }
             },
         };
+        self.config.metrics.connected.add_one();
         if let (Place::Spawn(spawn), true) = (&self.config.place, connector.is_led())
             && let Err(error) = session.lead(spawn)
         {
@@ -207,6 +211,9 @@ impl Supervisor {
             session.stop_node(spawn.stop_limit).await;
         }
         session.close().await;
+        if !matches!(end, End::Stop) {
+            self.config.metrics.lost.add_one();
+        }
         end
     }
 
@@ -358,6 +365,7 @@ impl ShutdownPoll {
             caller: Caller::Local,
             grants: Default::default(),
             deadline: None,
+            trace: Default::default(),
         };
         // Its reply is looked at where all replies are; a full queue shows that the node lives.
         if let Ok(reply) = queue.push(call, None, None) {

@@ -22,6 +22,7 @@ use super::translate::{self, Waiter, template};
 use super::waits::{Goal, WaitId};
 use super::wallets::Wallets;
 use crate::error::CallError;
+use crate::metrics::NodeMetrics;
 
 /// What the server threads of a session have in common.
 pub(super) struct Crew {
@@ -30,6 +31,7 @@ pub(super) struct Crew {
     retire_after: Duration,
     retire_blocking_after: Duration,
     replaced_threads: usize,
+    metrics: Arc<NodeMetrics>,
     counts: RefCell<Counts>,
     changed: Notify,
     /// Whether the connection ends by our doing, with calls still in flight.
@@ -65,6 +67,7 @@ impl Crew {
             retire_after: config.retire_after,
             retire_blocking_after: config.retire_blocking_after,
             replaced_threads: config.replaced_threads,
+            metrics: Arc::clone(&config.metrics),
             counts: RefCell::default(),
             changed: Notify::new(),
             cut_off: Cell::new(false),
@@ -103,10 +106,12 @@ impl Crew {
     }
 
     fn joined(&self, lane: Lane) {
+        self.metrics.lane(lane as usize).threads.up();
         self.counts.borrow_mut().reads += usize::from(lane == Lane::Read);
     }
 
     fn left(&self, lane: Lane) {
+        self.metrics.lane(lane as usize).threads.down();
         self.counts.borrow_mut().reads -= usize::from(lane == Lane::Read);
     }
 
@@ -123,6 +128,7 @@ impl Crew {
     /// Takes a thread out of use. `true`: another may take its place.
     fn retire(&self, lane: Lane) -> bool {
         self.left(lane);
+        self.metrics.retired.up();
         let mut counts = self.counts.borrow_mut();
         counts.retired += 1;
         let replace = counts.replaced < self.replaced_threads;
@@ -141,6 +147,7 @@ impl Crew {
     fn unretire(&self, lane: Lane, was_replaced: bool) -> bool {
         let mut counts = self.counts.borrow_mut();
         counts.retired -= 1;
+        self.metrics.retired.down();
         counts.replaced -= usize::from(was_replaced);
         drop(counts);
         if !was_replaced {

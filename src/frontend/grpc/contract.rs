@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::codegen::{BoxFuture, Service};
 
+use super::edge;
 use super::events::{Events, invalid};
 use super::frames;
 use super::limits::{MAX_REPLY, MAX_REQUEST};
@@ -19,8 +20,10 @@ use super::status::status;
 use super::timeout;
 use crate::call::Call;
 use crate::error::CallError;
+use crate::metrics::Metrics;
 use crate::stack::Stack;
 use crate::stream::EventStream;
+use crate::trace::Parent;
 
 /// How long a client may take to say the first thing in a conversation it opens.
 const OPENING: Duration = Duration::from_secs(10);
@@ -29,19 +32,26 @@ const OPENING: Duration = Duration::from_secs(10);
 /// found out once and not for every call; and another for who shows a token over it.
 pub(super) struct Frontend {
     stack: Stack,
+    metrics: Arc<Metrics>,
     occupant: Occupant,
 }
 
 impl Frontend {
     /// Answers a caller from `stack`.
-    pub(super) const fn new(stack: Stack, occupant: Occupant) -> Self {
-        Self { stack, occupant }
+    pub(super) const fn new(stack: Stack, metrics: Arc<Metrics>, occupant: Occupant) -> Self {
+        Self { stack, metrics, occupant }
     }
 
-    fn call(&self, request: Request, deadline: Option<Instant>) -> Call {
+    /// Takes note of an error of which the layers, not having been asked, do not tell.
+    fn early(&self, method: Method, error: CallError) -> CallError {
+        edge::told(&self.metrics, method.info().path, error.kind());
+        error
+    }
+
+    fn call(&self, request: Request, deadline: Option<Instant>, trace: Parent) -> Call {
         let standing = &self.occupant.standing;
         let (caller, grants) = (standing.caller.clone(), Arc::clone(&standing.grants));
-        Call { request, caller, grants, deadline }
+        Call { request, caller, grants, deadline, trace }
     }
 
     async fn unary<M: Unary>(
@@ -52,8 +62,10 @@ impl Frontend {
     }
 
     async fn answer<M: Unary>(&self, request: tonic::Request<M>) -> Result<M::Response, CallError> {
-        let deadline = timeout::deadline(request.metadata())?;
-        let call = self.call(request.into_inner().into_request(), deadline);
+        let deadline = timeout::deadline(request.metadata());
+        let deadline = deadline.map_err(|error| self.early(M::METHOD, error))?;
+        let trace = Parent::of(request.metadata().as_ref());
+        let call = self.call(request.into_inner().into_request(), deadline, trace);
         let reply = self.stack.call(call).await?.into_reply()?;
         M::response(reply)
             .ok_or_else(|| CallError::Internal("the reply is another method's".to_owned()))
@@ -66,8 +78,8 @@ impl Frontend {
         let method = request.get_ref().method();
         let (metadata, _, request) = request.into_parts();
         let events = match timeout::deadline(&metadata) {
-            Ok(deadline) => self.open(request, deadline).await,
-            Err(error) => Err(error),
+            Ok(deadline) => self.open(request, deadline, Parent::of(metadata.as_ref())).await,
+            Err(error) => Err(self.early(method, error)),
         };
         let events = events.map_err(|error| status(&error, method))?;
         Ok(frames::answer(Events::new(events, method).until(self.occupant.revoked(method))))
@@ -79,11 +91,15 @@ impl Frontend {
         messages: tonic::Request<tonic::Streaming<M>>,
     ) -> Result<tonic::Response<Events>, Status> {
         // Who may not call it need not say anything first.
-        self.occupant.standing.grants.check(method).map_err(|error| status(&error, method))?;
+        let granted = self.occupant.standing.grants.check(method);
+        granted.map_err(|error| status(&self.early(method, error), method))?;
         let (metadata, _, mut messages) = messages.into_parts();
         let events = match timeout::deadline(&metadata) {
-            Ok(deadline) => self.converse(&mut messages, deadline).await,
-            Err(error) => Err(error),
+            Ok(deadline) => {
+                let trace = Parent::of(metadata.as_ref());
+                self.converse(method, &mut messages, deadline, trace).await
+            }
+            Err(error) => Err(self.early(method, error)),
         };
         let events = events.map_err(|error| status(&error, method))?;
         let revoked = self.occupant.revoked(method);
@@ -93,28 +109,33 @@ impl Frontend {
     /// Opens a conversation with the first thing that its client says.
     async fn converse<M: Dialogue>(
         &self,
+        method: Method,
         messages: &mut tonic::Streaming<M>,
         deadline: Option<Instant>,
+        trace: Parent,
     ) -> Result<EventStream, CallError> {
         let patience = Instant::now() + OPENING;
         let patience = deadline.map_or(patience, |deadline| deadline.min(patience));
         let first = tokio::time::timeout_at(patience, messages.message()).await;
-        match first.map_err(|_| CallError::DeadlineExceeded)? {
-            Ok(Some(message)) => match message.said() {
-                Some(Said::Start(request)) => self.open(request, deadline).await,
-                _ => Err(invalid("start", "must be set in the first message")),
+        let why = match first {
+            Ok(Ok(Some(message))) => match message.said() {
+                Some(Said::Start(request)) => return self.open(request, deadline, trace).await,
+                _ => invalid("start", "must be set in the first message"),
             },
-            Ok(None) => Err(invalid("start", "is required: the stream had no message")),
-            Err(fault) => Err(invalid("", fault.message())),
-        }
+            Ok(Ok(None)) => invalid("start", "is required: the stream had no message"),
+            Ok(Err(fault)) => invalid("", fault.message()),
+            Err(_) => CallError::DeadlineExceeded,
+        };
+        Err(self.early(method, why))
     }
 
     async fn open(
         &self,
         request: Request,
         deadline: Option<Instant>,
+        trace: Parent,
     ) -> Result<EventStream, CallError> {
-        self.stack.call(self.call(request, deadline)).await?.into_stream()
+        self.stack.call(self.call(request, deadline, trace)).await?.into_stream()
     }
 }
 

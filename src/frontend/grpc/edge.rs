@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::header::CONTENT_TYPE;
@@ -14,7 +15,10 @@ use tonic::{Code, Status};
 
 use super::contract::HttpAnswer;
 use super::frames;
+use super::seat::method_at;
 use super::status::RequestFault;
+use crate::error::Reason;
+use crate::metrics::Metrics;
 
 /// Content types that begin so are gRPC; a subtype such as `+proto` may follow.
 const GRPC: &[u8] = b"application/grpc";
@@ -47,9 +51,17 @@ pub(super) fn trailers_only(status: Status) -> Response<Body> {
 }
 
 /// The answer to a method that does not exist.
-pub(super) fn unknown_method(path: &str) -> Response<Body> {
+pub(super) fn unknown_method(metrics: &Metrics, path: &str) -> Response<Body> {
+    told(metrics, path, RequestFault::UnknownMethod.kind());
     let message = format!("there is no method {path}; reflection lists those there are");
     trailers_only(RequestFault::UnknownMethod.status(path, &message))
+}
+
+/// Takes note that a request was answered before it became a call, of which the layers tell.
+pub(super) fn told(metrics: &Metrics, path: &str, reason: Reason) {
+    metrics.calls.refused(method_at(path), reason);
+    let (code, reason) = (reason.code().name(), reason.name());
+    tracing::debug!(path, code, reason, "request refused");
 }
 
 pin_project! {
@@ -57,12 +69,17 @@ pin_project! {
     pub(super) struct Completed {
         answer: HttpAnswer,
         path: Option<PathAndQuery>,
+        metrics: Arc<Metrics>,
     }
 }
 
 impl Completed {
-    pub(super) const fn new(answer: HttpAnswer, path: Option<PathAndQuery>) -> Self {
-        Self { answer, path }
+    pub(super) const fn new(
+        answer: HttpAnswer,
+        path: Option<PathAndQuery>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { answer, path, metrics }
     }
 }
 
@@ -72,32 +89,38 @@ impl Future for Completed {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.answer.as_mut().poll(cx))?;
         let path = self.path.as_ref().map_or("", PathAndQuery::path);
-        Poll::Ready(Ok(complete(frames::arrived(response), path)))
+        Poll::Ready(Ok(complete(&self.metrics, frames::arrived(response), path)))
     }
 }
 
 /// Replaces a status that has no details, which can only be tonic's own: it could not read the
 /// request. Replies and our own statuses pass unchanged.
-fn complete(response: Response<Body>, path: &str) -> Response<Body> {
+fn complete(metrics: &Metrics, response: Response<Body>, path: &str) -> Response<Body> {
     // Replies have their status in trailers, so this is the usual way out.
     if !response.headers().contains_key(Status::GRPC_STATUS) {
         return response;
     }
     match Status::from_header_map(response.headers()) {
-        Some(status) if status.details().is_empty() => replaced(response, &status, path),
+        Some(status) if status.details().is_empty() => replaced(metrics, response, &status, path),
         _ => response,
     }
 }
 
-fn replaced(response: Response<Body>, status: &Status, path: &str) -> Response<Body> {
+fn replaced(
+    metrics: &Metrics,
+    response: Response<Body>,
+    status: &Status,
+    path: &str,
+) -> Response<Body> {
     let fault = match status.code() {
         Code::OutOfRange => RequestFault::TooLarge,
         Code::ResourceExhausted => RequestFault::NoRoom,
         Code::DeadlineExceeded => RequestFault::TooSlow,
-        Code::Unimplemented if status.message().is_empty() => return unknown_method(path),
+        Code::Unimplemented if status.message().is_empty() => return unknown_method(metrics, path),
         Code::Unimplemented => RequestFault::Compressed,
         _ => RequestFault::Malformed,
     };
+    told(metrics, path, fault.kind());
     let mut replaced = trailers_only(fault.status(path, status.message()));
     // Tells which compressions would have been understood.
     if let Some(accepted) = response.headers().get(ACCEPT_ENCODING) {
@@ -141,10 +164,10 @@ mod tests {
     #[test]
     fn statuses_with_details_and_replies_are_left_alone() {
         let ours = RequestFault::TooLarge.status("/a.B/C", "long");
-        let passed = complete(trailers_only(ours), "/x.Y/Z");
+        let passed = complete(&Metrics::default(), trailers_only(ours), "/x.Y/Z");
         let status = Status::from_header_map(passed.headers()).unwrap();
         assert_eq!(status.message(), "long");
-        let reply = complete(Response::new(Body::empty()), "/x.Y/Z");
+        let reply = complete(&Metrics::default(), Response::new(Body::empty()), "/x.Y/Z");
         assert!(reply.headers().is_empty());
     }
 
@@ -160,7 +183,7 @@ mod tests {
             (Status::deadline_exceeded("slow"), "MESSAGE_TOO_SLOW"),
         ];
         for (status, reason) in cases {
-            let response = complete(trailers_only(status), "/a.B/C");
+            let response = complete(&Metrics::default(), trailers_only(status), "/a.B/C");
             let status = Status::from_header_map(response.headers()).unwrap();
             assert_eq!(status.get_details_error_info().unwrap().reason, reason);
         }

@@ -17,6 +17,7 @@ use crate::error::CallError;
 use crate::frontend::door::{BadCredential, Evidence, Rules, Standing, Visitor};
 use crate::frontend::tokens::{Digest, digest};
 use crate::layer::rights::Beside;
+use crate::metrics::Metrics;
 use crate::stack::Stack;
 
 /// Resolves, with the reason, when a stream's caller may not have it any more.
@@ -25,6 +26,11 @@ pub(super) type Revoked = Pin<Box<dyn Future<Output = CallError> + Send>>;
 /// Methods by their paths.
 static METHODS: LazyLock<HashMap<&str, Method>> =
     LazyLock::new(|| Method::ALL.into_iter().map(|method| (method.info().path, method)).collect());
+
+/// The method at a path, if there is one.
+pub(super) fn method_at(path: &str) -> Option<Method> {
+    METHODS.get(path).copied()
+}
 
 /// Somebody who makes calls, and by what that was found out.
 #[derive(Debug, Clone)]
@@ -71,9 +77,9 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    fn new(stack: &Stack, occupant: Occupant) -> Rc<Self> {
+    fn new(stack: &Stack, metrics: &Arc<Metrics>, occupant: Occupant) -> Rc<Self> {
         let standing = occupant.standing.clone();
-        let frontend = Frontend::new(stack.clone(), occupant);
+        let frontend = Frontend::new(stack.clone(), Arc::clone(metrics), occupant);
         Rc::new(Self { standing, contract: Contract::new(Arc::new(frontend)) })
     }
 
@@ -90,7 +96,7 @@ impl Seat {
         }
         match beside {
             Some(service) => self.holds(service),
-            None => METHODS.get(path).is_some_and(|method| self.standing.grants.hold(*method)),
+            None => method_at(path).is_some_and(|method| self.standing.grants.hold(method)),
         }
     }
 }
@@ -99,6 +105,7 @@ impl Seat {
 pub(super) struct Seats {
     visitor: Arc<Visitor>,
     stack: Stack,
+    metrics: Arc<Metrics>,
     changes: watch::Receiver<Arc<Rules>>,
     rules: Arc<Rules>,
     /// Of calls without a token.
@@ -108,19 +115,19 @@ pub(super) struct Seats {
 }
 
 impl Seats {
-    pub(super) fn new(visitor: Visitor, stack: Stack) -> Self {
+    pub(super) fn new(visitor: Visitor, stack: Stack, metrics: Arc<Metrics>) -> Self {
         let mut changes = visitor.door.rules.clone();
         let rules = Arc::clone(&changes.borrow_and_update());
         let visitor = Arc::new(visitor);
-        let usual = usual(&visitor, &stack, &rules);
-        Self { visitor, stack, changes, rules, usual, last: None }
+        let usual = usual(&visitor, &stack, &metrics, &rules);
+        Self { visitor, stack, metrics, changes, rules, usual, last: None }
     }
 
     /// The seat for a call with these headers.
     pub(super) fn find(&mut self, headers: &HeaderMap) -> Result<Rc<Seat>, BadCredential> {
         if self.changes.has_changed().unwrap_or(false) {
             self.rules = Arc::clone(&self.changes.borrow_and_update());
-            self.usual = usual(&self.visitor, &self.stack, &self.rules);
+            self.usual = usual(&self.visitor, &self.stack, &self.metrics, &self.rules);
             self.last = None;
         }
         if headers.contains_key(AUTHORIZATION) {
@@ -136,7 +143,7 @@ impl Seats {
         match &self.last {
             Some((last, seat)) if *last == digest => Ok(Rc::clone(seat)),
             _ => {
-                let seat = Seat::new(&self.stack, occupant);
+                let seat = Seat::new(&self.stack, &self.metrics, occupant);
                 self.last = Some((digest, Rc::clone(&seat)));
                 Ok(seat)
             }
@@ -144,9 +151,14 @@ impl Seats {
     }
 }
 
-fn usual(visitor: &Arc<Visitor>, stack: &Stack, rules: &Rules) -> Result<Rc<Seat>, BadCredential> {
+fn usual(
+    visitor: &Arc<Visitor>,
+    stack: &Stack,
+    metrics: &Arc<Metrics>,
+    rules: &Rules,
+) -> Result<Rc<Seat>, BadCredential> {
     let occupant = Occupant::new(visitor, Evidence::Connection, rules)?;
-    Ok(Seat::new(stack, occupant))
+    Ok(Seat::new(stack, metrics, occupant))
 }
 
 /// The token of a call: `Bearer`, in any case, and the token. There may be only one.

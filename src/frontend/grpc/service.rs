@@ -24,6 +24,7 @@ use super::seat::{Seat, Seats};
 use super::status::RequestFault;
 use crate::frontend::door::Visitor;
 use crate::layer::rights::Beside;
+use crate::metrics::Metrics;
 use crate::stack::Stack;
 
 /// Everything that a gRPC client can reach. Clones share it.
@@ -33,24 +34,27 @@ pub struct Grpc {
     health: HealthService,
     reflection: Reflection,
     room: Room,
+    metrics: Arc<Metrics>,
 }
 
 impl Grpc {
     /// Serves calls from `stack`, and health and reflection beside. Requests are received as long
-    /// as there is `room`.
+    /// as there is `room`. What never becomes a call is counted here.
     #[must_use]
     pub const fn new(
         stack: Stack,
         health: HealthService,
         reflection: Reflection,
         room: Room,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { stack, health, reflection, room }
+        Self { stack, health, reflection, room, metrics }
     }
 
     /// The same for one client, whose calls are counted.
     pub(super) fn for_client(&self, visitor: Visitor, calls: Rc<Cell<u64>>) -> Client {
-        let seats = RefCell::new(Seats::new(visitor, self.stack.clone()));
+        let seats =
+            RefCell::new(Seats::new(visitor, self.stack.clone(), Arc::clone(&self.metrics)));
         Client { seats, calls, grpc: self.clone() }
     }
 }
@@ -82,19 +86,35 @@ impl Client {
     fn answer(&self, request: Request<Received<Incoming>>) -> ClientAnswer {
         let seat = match self.seats.borrow_mut().find(request.headers()) {
             Ok(seat) => seat,
-            Err(_) => return refused(RequestFault::BadCredential, request.uri().path()),
+            Err(_) => return self.refused(RequestFault::BadCredential, request.uri().path()),
         };
         // Shares the path's bytes with the request, which its service consumes.
         let path = request.uri().path_and_query().cloned();
         let text = path.as_ref().map_or("", PathAndQuery::path);
         let name = edge::service_name(text);
         if !seat.admits(text, self.grpc.beside(name)) {
-            return refused(RequestFault::NoIdentity, text);
+            return self.refused(RequestFault::NoIdentity, text);
         }
         match seat.contract.call(name, request) {
-            Ok(answer) => ClientAnswer::Contract { answer: Completed::new(answer, path) },
+            Ok(answer) => ClientAnswer::Contract {
+                answer: {
+                    let metrics = Arc::clone(&self.grpc.metrics);
+                    Completed::new(answer, path, metrics)
+                },
+            },
             Err(request) => self.beside(&seat, name, request),
         }
+    }
+
+    /// The answer to who may not ask.
+    fn refused(&self, fault: RequestFault, path: &str) -> ClientAnswer {
+        edge::told(&self.grpc.metrics, path, fault.kind());
+        let message = match fault {
+            RequestFault::BadCredential => "the credential is not taken",
+            RequestFault::NoIdentity => "an identity is needed",
+            _ => "the service is not granted",
+        };
+        ClientAnswer::at_once(edge::trailers_only(fault.status(path, message)))
     }
 
     fn beside(
@@ -105,26 +125,18 @@ impl Client {
     ) -> ClientAnswer {
         match self.grpc.beside(name) {
             Some(service) if !seat.holds(service) => {
-                refused(RequestFault::NotGranted, request.uri().path())
+                self.refused(RequestFault::NotGranted, request.uri().path())
             }
             Some(Beside::Health) => ClientAnswer::Beside { answer: self.grpc.health.call(request) },
             _ => match self.grpc.reflection.find(name) {
                 Some(reflection) => ClientAnswer::Beside { answer: reflection.call(request) },
-                None => ClientAnswer::at_once(edge::unknown_method(request.uri().path())),
+                None => ClientAnswer::at_once(edge::unknown_method(
+                    &self.grpc.metrics,
+                    request.uri().path(),
+                )),
             },
         }
     }
-}
-
-/// The answer to who may not ask.
-fn refused(fault: RequestFault, path: &str) -> ClientAnswer {
-    tracing::debug!(path, outcome = fault.reason(), "call refused");
-    let message = match fault {
-        RequestFault::BadCredential => "the credential is not taken",
-        RequestFault::NoIdentity => "an identity is needed",
-        _ => "the service is not granted",
-    };
-    ClientAnswer::at_once(edge::trailers_only(fault.status(path, message)))
 }
 
 impl hyper::service::Service<Request<Incoming>> for Client {

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::limits::MAX_STATUS_MESSAGE;
-use crate::error::{CallError, LeaseEnd};
+use crate::error::{self, CallError, LeaseEnd, Reason};
 
 /// Domain of every `google.rpc.ErrorInfo` of ours.
 pub const DOMAIN: &str = "bitcoin-grpc";
@@ -34,34 +34,12 @@ pub fn status(error: &CallError, method: Method) -> Status {
     if let CallError::Invalid(violations) = error {
         details.set_bad_request(field_violations(violations));
     }
-    Status::with_error_details(code(error), shortened(error.to_string()), details)
+    Status::with_error_details(code(error.code()), shortened(error.to_string()), details)
 }
 
-fn code(error: &CallError) -> Code {
-    match error {
-        CallError::StreamEnded { why, .. } => code(why),
-        CallError::Invalid(_) => Code::InvalidArgument,
-        CallError::Denied { .. }
-        | CallError::CommandDenied { .. }
-        | CallError::CommandWalletDenied { .. } => Code::PermissionDenied,
-        CallError::NotInProfile { .. } | CallError::FieldNotInProfile { .. } => Code::Unimplemented,
-        CallError::Refused { .. }
-        | CallError::NotificationsUnsafe { .. }
-        | CallError::NotificationsOff => Code::FailedPrecondition,
-        CallError::LeaseGone(_) | CallError::WalletNotLoaded(_) => Code::NotFound,
-        CallError::Busy { .. }
-        | CallError::TooManyLeases { .. }
-        | CallError::TooManyStreams { .. }
-        | CallError::SubscriberTooSlow => Code::ResourceExhausted,
-        CallError::DeadlineExceeded => Code::DeadlineExceeded,
-        CallError::NoNode(_) | CallError::NodeLost | CallError::NodeStuck | CallError::Draining => {
-            Code::Unavailable
-        }
-        CallError::AboveTip { .. } => Code::OutOfRange,
-        CallError::NodeException(_) | CallError::BadReply(_) | CallError::Internal(_) => {
-            Code::Internal
-        }
-    }
+/// A code in tonic's type.
+fn code(code: error::Code) -> Code {
+    Code::from(code as i32)
 }
 
 /// After what time the same call may well succeed; `None` where waiting alone does not help.
@@ -197,33 +175,32 @@ impl RequestFault {
         Self::TooSlow,
     ];
 
+    /// Its reason.
+    #[must_use]
+    pub const fn kind(self) -> Reason {
+        match self {
+            Self::BadCredential => Reason::CredentialInvalid,
+            Self::NoIdentity => Reason::IdentityRequired,
+            Self::NotGranted => Reason::ServiceNotGranted,
+            Self::UnknownMethod => Reason::MethodUnknown,
+            Self::TooLarge => Reason::MessageTooLarge,
+            Self::Compressed => Reason::EncodingNotSupported,
+            Self::Malformed => Reason::MessageMalformed,
+            Self::NoRoom => Reason::TooManyBytes,
+            Self::TooSlow => Reason::MessageTooSlow,
+        }
+    }
+
     /// The reason's name in `google.rpc.ErrorInfo`.
     #[must_use]
     pub const fn reason(self) -> &'static str {
-        match self {
-            Self::BadCredential => "CREDENTIAL_INVALID",
-            Self::NoIdentity => "IDENTITY_REQUIRED",
-            Self::NotGranted => "SERVICE_NOT_GRANTED",
-            Self::UnknownMethod => "METHOD_UNKNOWN",
-            Self::TooLarge => "MESSAGE_TOO_LARGE",
-            Self::Compressed => "ENCODING_NOT_SUPPORTED",
-            Self::Malformed => "MESSAGE_MALFORMED",
-            Self::NoRoom => "TOO_MANY_BYTES",
-            Self::TooSlow => "MESSAGE_TOO_SLOW",
-        }
+        self.kind().name()
     }
 
     /// The code of its status.
     #[must_use]
     pub fn code(self) -> Code {
-        match self {
-            Self::BadCredential | Self::NoIdentity => Code::Unauthenticated,
-            Self::NotGranted => Code::PermissionDenied,
-            Self::UnknownMethod | Self::Compressed => Code::Unimplemented,
-            Self::TooLarge | Self::NoRoom => Code::ResourceExhausted,
-            Self::TooSlow => Code::DeadlineExceeded,
-            Self::Malformed => Code::InvalidArgument,
-        }
+        code(self.kind().code())
     }
 
     /// The status that tells a client of it, in `detail`'s words.

@@ -11,7 +11,7 @@ fn leases(per_caller: usize, total: usize) -> Leases {
 }
 
 fn home() -> (Arc<Home>, mpsc::UnboundedReceiver<Ended>) {
-    Home::new(Arc::new(Queue::new(1, 1)))
+    Home::new(Arc::new(Queue::new(1, 1, Arc::default())))
 }
 
 fn remote() -> Caller {

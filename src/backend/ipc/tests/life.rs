@@ -77,6 +77,7 @@ fn a_drain_lets_calls_end() {
                 caller: crate::call::Caller::Local,
                 grants: Default::default(),
                 deadline: None,
+                trace: Default::default(),
             },
         );
         assert_eq!(late.await, Err(CallError::Draining));

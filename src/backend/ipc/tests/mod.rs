@@ -76,8 +76,13 @@ impl Bench {
         request: Q,
     ) -> impl Future<Output = Result<Reply, CallError>> + Unpin + use<Q> {
         let request = request.into_request();
-        let call =
-            Call { request, caller: Caller::Local, grants: Default::default(), deadline: None };
+        let call = Call {
+            request,
+            caller: Caller::Local,
+            grants: Default::default(),
+            deadline: None,
+            trace: Default::default(),
+        };
         self.pool.clone().call(call).map(|outcome| outcome?.into_reply())
     }
 

@@ -27,7 +27,13 @@ async fn is_probed() {
 }
 
 pub(super) async fn ask(pool: &IpcPool, request: Request) -> Result<Reply, CallError> {
-    let call = Call { request, caller: Caller::Local, grants: Default::default(), deadline: None };
+    let call = Call {
+        request,
+        caller: Caller::Local,
+        grants: Default::default(),
+        deadline: None,
+        trace: Default::default(),
+    };
     let answer = pool.clone().ready().await?.call(call);
     tokio::time::timeout(Duration::from_secs(10), answer)
         .await

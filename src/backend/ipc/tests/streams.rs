@@ -32,7 +32,13 @@ fn always(config: &mut IpcConfig) {
 }
 
 pub(super) async fn open(bench: &Bench, request: Request) -> Result<EventStream, CallError> {
-    let call = Call { request, caller: Caller::Local, grants: Default::default(), deadline: None };
+    let call = Call {
+        request,
+        caller: Caller::Local,
+        grants: Default::default(),
+        deadline: None,
+        trace: Default::default(),
+    };
     timeout(LONG, bench.pool.clone().call(call)).await.expect("in time")?.into_stream()
 }
 

@@ -60,7 +60,13 @@ impl Dev {
 
     fn send_as<Q: Unary>(&self, request: Q, caller: Caller) -> ReplyFuture {
         let request = request.into_request();
-        self.pool.clone().call(Call { request, caller, grants: Default::default(), deadline: None })
+        self.pool.clone().call(Call {
+            request,
+            caller,
+            grants: Default::default(),
+            deadline: None,
+            trace: Default::default(),
+        })
     }
 
     async fn ask<Q: Unary>(&self, request: Q) -> Result<Q::Response, CallError> {
