@@ -33,6 +33,7 @@ mod streams;
 mod supervisor;
 mod threads;
 mod translate;
+mod tray;
 mod waits;
 mod wallets;
 mod wire;

@@ -236,6 +236,11 @@ impl Queue {
         }
     }
 
+    /// How many small calls wait in line for a lane.
+    pub(super) fn line(&self, lane: Lane) -> usize {
+        self.lock().small[lane as usize].len()
+    }
+
     fn finished(&self, big: bool) {
         let mut state = self.lock();
         state.running -= 1;
@@ -336,6 +341,13 @@ pub(super) struct Running {
     queue: Arc<Queue>,
     lane: Lane,
     big: bool,
+}
+
+impl Running {
+    /// Whether its reply may be big.
+    pub(super) fn is_big(&self) -> bool {
+        self.big
+    }
 }
 
 impl Drop for Running {

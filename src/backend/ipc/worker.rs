@@ -9,7 +9,7 @@ use bitcoin_grpc_contract::wire::proxy_capnp::thread;
 use bitcoin_grpc_contract::{Needs, Reply};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::spawn_local;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
 use super::config::IpcConfig;
@@ -19,6 +19,7 @@ use super::leases::Use;
 use super::link::{Caller, Link};
 use super::queue::{Ask, Job, Lane, Queue, Running, Work};
 use super::translate::{self, Waiter, template};
+use super::tray::{Answer, PATIENCE, Tray};
 use super::waits::{Goal, WaitId};
 use super::wallets::Wallets;
 use crate::error::CallError;
@@ -40,6 +41,7 @@ pub(super) struct Crew {
     home: Rc<Link>,
     holdings: Rc<Holdings>,
     wallets: Rc<Wallets>,
+    tray: Tray,
 }
 
 #[derive(Default)]
@@ -74,6 +76,7 @@ impl Crew {
             home: Rc::clone(home),
             holdings: Rc::clone(holdings),
             wallets: Rc::clone(wallets),
+            tray: Tray::new(holdings.leases.clone()),
         }
     }
 
@@ -233,10 +236,9 @@ impl Worker {
             result = &mut work => {
                 // Its lease's time begins anew before the caller hears.
                 drop(used);
-                if let Err(Ok(unheard)) = reply.send(self.crew.blame(result)) {
-                    // A caller that left meanwhile needs no answer, and no object.
-                    holdings.leases.abandon(unheard);
-                }
+                let line = self.line(&running, deadline);
+                let answer = Answer { reply, result: self.crew.blame(result), running };
+                self.crew.tray.put(answer, line);
                 return true;
             }
             () = overdue(left_by(&mut reply, &left), limit) => {}
@@ -246,6 +248,16 @@ impl Worker {
             holdings.leases.abandon(unheard);
         }
         needed
+    }
+
+    /// How many calls wait in line, as far as an answer may wait for theirs: a big one would hold
+    /// memory, and one that is due must not come too late.
+    fn line(&self, running: &Running, deadline: Option<Instant>) -> usize {
+        let in_time = || deadline.is_none_or(|deadline| deadline > Instant::now() + 2 * PATIENCE);
+        match self.lane {
+            Lane::Read if !running.is_big() && in_time() => self.crew.queue.line(self.lane),
+            _ => 0,
+        }
     }
 
     /// Waits on behalf of a group. `false`: the thread was replaced meanwhile.

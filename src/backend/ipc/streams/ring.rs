@@ -32,7 +32,7 @@ type End = Option<CallError>;
 /// The events, and who reads them.
 pub(super) struct Ring {
     bounds: Bounds,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// Woken when the last reader has left, and at the end.
     over: Notify,
 }
@@ -48,16 +48,41 @@ struct State {
     next_reader: u64,
     /// Readers that wait for the next event.
     waiting: BTreeMap<u64, Waker>,
+    /// Readers that are to be woken, as there is something for them.
+    called: BTreeMap<u64, Waker>,
+    /// Whether a task is there that wakes them, and with whom its next turn begins.
+    in_turns: bool,
+    next_turn: u64,
 }
 
 impl Ring {
     pub(super) fn new(bounds: Bounds) -> Arc<Self> {
-        Arc::new(Self { bounds, state: Mutex::default(), over: Notify::new() })
+        Arc::new(Self { bounds, state: Arc::default(), over: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics between two steps that belong together.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
+    }
+
+    /// Wakes all who wait, without the lock. Where they are many, others have their turn in between:
+    /// first of all the answer to the node, which connects no block while it waits for too many.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let waiting = std::mem::take(&mut state.waiting);
+        state.called.extend(waiting);
+        if state.in_turns {
+            return;
+        }
+        match Handle::try_current() {
+            Ok(runtime) if state.called.len() > AT_ONCE => {
+                state.in_turns = true;
+                runtime.spawn(wake_in_turns(Arc::clone(&self.state)));
+            }
+            _ => {
+                let called = std::mem::take(&mut state.called);
+                drop(state);
+                called.into_values().for_each(Waker::wake);
+            }
+        }
     }
 
     /// How much it keeps.
@@ -79,7 +104,7 @@ impl Ring {
         }
         state.bytes += size;
         state.entries.push_back(entry);
-        wake(state);
+        self.wake(state);
     }
 
     /// Says that there will be no more events. Readers see the end after the events before it. The
@@ -87,7 +112,7 @@ impl Ring {
     pub(super) fn end(&self, end: End) {
         let mut state = self.lock();
         state.end.get_or_insert(end);
-        wake(state);
+        self.wake(state);
         self.over.notify_waiters();
     }
 
@@ -134,27 +159,36 @@ impl Ring {
     }
 }
 
-/// Wakes all who wait, without the lock. Where they are many, others have their turn in between:
-/// first of all the answer to the node, which connects no block while it waits for too many.
-fn wake(mut state: MutexGuard<'_, State>) {
-    let waiting = std::mem::take(&mut state.waiting).into_values();
-    drop(state);
-    match Handle::try_current() {
-        Ok(runtime) if waiting.len() > AT_ONCE => drop(runtime.spawn(wake_in_turns(waiting))),
-        _ => waiting.for_each(Waker::wake),
+/// Wakes those who were called, a few at a time.
+async fn wake_in_turns(state: Arc<Mutex<State>>) {
+    loop {
+        tokio::task::yield_now().await;
+        let turn = lock(&state).turn();
+        if turn.is_empty() {
+            return;
+        }
+        turn.into_iter().for_each(Waker::wake);
     }
 }
 
-async fn wake_in_turns(waiting: impl Iterator<Item = Waker>) {
-    for (index, waker) in waiting.enumerate() {
-        if index % AT_ONCE == 0 {
-            tokio::task::yield_now().await;
-        }
-        waker.wake();
-    }
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // Nothing in here panics between two steps that belong together.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {
+    /// Takes the next few that were called, from where the last turn ended, then from the start again.
+    fn turn(&mut self) -> Vec<Waker> {
+        let (before, behind) =
+            (self.called.range(..self.next_turn), self.called.range(self.next_turn..));
+        let ids: Vec<u64> = behind.chain(before).map(|(id, _)| *id).take(AT_ONCE).collect();
+        match ids.last() {
+            Some(last) => self.next_turn = last + 1,
+            None => self.in_turns = false,
+        }
+        ids.iter().filter_map(|id| self.called.remove(id)).collect()
+    }
+
     /// Position of the event that comes next.
     fn head(&self) -> u64 {
         // A usize fits into 64 bits on every machine there is.
@@ -204,6 +238,7 @@ impl Drop for Reader {
     fn drop(&mut self) {
         let mut state = self.ring.lock();
         state.waiting.remove(&self.id);
+        state.called.remove(&self.id);
         state.readers -= 1;
         if state.readers == 0 {
             // Nobody can read them any more.
@@ -349,6 +384,30 @@ mod tests {
             most = most.max(woken() - before);
         }
         assert_eq!(most, AT_ONCE);
+    }
+
+    #[tokio::test]
+    async fn events_in_a_row_share_the_turns_and_nobody_is_forgotten() {
+        let ring = Ring::new(Bounds { events: 100, bytes: 100_000 });
+        let mut readers: Vec<_> = (0..4 * AT_ONCE).map(|_| ring.reader()).collect();
+        let counts: Vec<_> = readers.iter().map(|_| Arc::new(Count::default())).collect();
+        let woken = |count: &Arc<Count>| count.0.load(std::sync::atomic::Ordering::Relaxed);
+        let all = || counts.iter().map(woken).sum::<usize>();
+        for round in 1..=5 {
+            for (reader, count) in readers.iter_mut().zip(&counts) {
+                let waker = Waker::from(Arc::clone(count));
+                while reader.poll_next(&mut Context::from_waker(&waker)).is_ready() {}
+            }
+            ring.push(entry("a"));
+            ring.push(entry("b"));
+            let before = all();
+            tokio::task::yield_now().await;
+            assert!(all() - before <= AT_ONCE);
+            while ring.lock().in_turns {
+                tokio::task::yield_now().await;
+            }
+            assert!(counts.iter().all(|count| woken(count) == round));
+        }
     }
 
     #[derive(Default)]
