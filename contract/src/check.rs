@@ -193,7 +193,32 @@ pub(crate) fn json(value: &str, at: &Path<'_>, out: &mut Violations) {
         out.push(at, format!("is not JSON: {error}"));
     } else if json_depth(value) > MAX_JSON_DEPTH {
         out.push(at, format!("is nested more than {MAX_JSON_DEPTH} deep"));
+    } else if has_lone_surrogate(value) {
+        out.push(at, "has half of a surrogate pair, which is no character".to_owned());
     }
+}
+
+/// Whether a text of JSON escapes a surrogate without its other half. The node cannot parse that, and
+/// carries out a command as if it had no parameters. What is outside of texts has no backslash.
+fn has_lone_surrogate(json: &str) -> bool {
+    let mut high = false;
+    let mut rest = json;
+    while let Some(first) = rest.chars().next() {
+        let escaped = rest.strip_prefix("\\u").and_then(|hex| hex.get(..4));
+        let code = escaped.and_then(|hex| u16::from_str_radix(hex, 16).ok());
+        let low = code.is_some_and(|code| (0xdc00..=0xdfff).contains(&code));
+        if high != low {
+            return true;
+        }
+        high = code.is_some_and(|code| (0xd800..=0xdbff).contains(&code));
+        let length = match (code, first) {
+            (Some(_), _) => "\\uXXXX".len(),
+            (None, '\\') => "\\n".len(),
+            (None, other) => other.len_utf8(),
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    false
 }
 
 /// How deep a JSON value nests lists and objects.
@@ -234,6 +259,26 @@ pub(crate) fn net_address(value: &v1::NetAddress, at: &Path<'_>, out: &mut Viola
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn surrogates_are_told_from_pairs() {
+        let whole = [r#""\ud83d\ude00""#, r#""\\ud800""#, r#"["\ud7ff","\ue000é\"\\"]"#, "{}"];
+        for json in whole {
+            assert!(!has_lone_surrogate(json), "{json}");
+            assert!(serde_json::from_str::<serde_json::Value>(json).is_ok(), "{json}");
+        }
+        let halves = [
+            r#""\ud800""#,
+            r#""\uDC00""#,
+            r#""\ud83dé""#,
+            r#"{"\ud83d\ud83d\ude00":1}"#,
+            r#""\ud83d\n\ude00""#,
+        ];
+        for json in halves {
+            assert!(has_lone_surrogate(json), "{json}");
+            assert!(serde_json::from_str::<serde_json::Value>(json).is_err(), "{json}");
+        }
+    }
 
     #[test]
     fn brackets_in_texts_do_not_nest() {

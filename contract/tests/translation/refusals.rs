@@ -74,7 +74,8 @@ fn of_content(content: Content) -> Vec<Spoilt> {
         }
         Content::Json => {
             let deep = format!("{}{}", "[".repeat(101), "]".repeat(101));
-            let texts = ["", "{", "[1,", "nonsense", "1 2", &deep];
+            let (high, low) = (r#"{"a":"\ud800"}"#, r#"["\udc00"]"#);
+            let texts = ["", "{", "[1,", "nonsense", "1 2", &deep, high, low];
             all("json", texts.map(|text| Value::String(text.to_owned())).to_vec())
         }
         Content::Subnet => {
@@ -257,7 +258,7 @@ fn a_request_that_breaks_one_rule_is_refused_for_it() {
         ("enumeration", 28),
         ("hash", 125),
         ("hash160", 105),
-        ("json", 30),
+        ("json", 40),
         ("length", 135),
         ("locator", 2),
         ("outpoint", 36),
