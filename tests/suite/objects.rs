@@ -49,7 +49,7 @@ impl Miner {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("node.sock");
         let mut options = HostOptions::new(&socket, Profile::by_name(profile).unwrap());
-        options.chain = ChainOptions { blocks: 3, ..ChainOptions::default() };
+        options.chain = ChainOptions { blocks: 16, ..ChainOptions::default() };
         let node = Host::start(options).await.unwrap();
         let leases = Leases::new(leases);
         let ipc = IpcConfig {
@@ -169,7 +169,7 @@ async fn a_block_is_mined(profile: &str) {
     let verdict = templates.submit_solution(solution.clone()).await.unwrap().into_inner();
     assert!(verdict.accepted, "{verdict:?}");
     let (height, tip) = miner.node.with(|node| (node.height(), node.tip().hash())).await.unwrap();
-    assert_eq!(height, 4);
+    assert_eq!(height, 17);
 
     let next = waiting.await.unwrap().unwrap().into_inner().template.expect("the next template");
     assert_ne!(next.handle, handle);

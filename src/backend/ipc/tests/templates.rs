@@ -18,6 +18,9 @@ use crate::backend::NodeState;
 use crate::call::{Call, Caller};
 use crate::error::{CallError, LeaseEnd};
 
+/// Blocks of its chain: enough for a template in every generation.
+const BLOCKS: u32 = 16;
+
 /// The embedded node, and a pool on it.
 struct Dev {
     node: Rc<Shared>,
@@ -33,10 +36,19 @@ impl Dev {
     }
 
     async fn with(profile: &str, bounds: LeaseConfig, change: impl FnOnce(&mut IpcConfig)) -> Self {
+        Self::grown(profile, BLOCKS, bounds, change).await
+    }
+
+    async fn grown(
+        profile: &str,
+        blocks: u32,
+        bounds: LeaseConfig,
+        change: impl FnOnce(&mut IpcConfig),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let profile = Profile::by_name(profile).unwrap();
         let mut node = Node::new(NodeOptions { clock: Clock::System, ..NodeOptions::default() });
-        node.generate(3).unwrap();
+        node.generate(blocks).unwrap();
         let node = Rc::new(Shared::new(node, profile));
         let server = Server::bind(folder.path().join("node.sock"), Rc::clone(&node)).unwrap();
         spawn_local(async move { server.run().await });
@@ -131,6 +143,26 @@ fn gone<T>(answer: Result<T, CallError>) -> LeaseEnd {
 
 /// Generations whose embedded node has templates.
 const GENERATIONS: [&str; 4] = ["core-31", "core-32", "pr29409-2025-05", "pr10102-2026-02"];
+
+#[test]
+fn a_chain_too_low_for_a_bare_coinbase_gets_no_template() {
+    local(async || {
+        for (profile, made) in [
+            ("core-30", true),
+            ("core-31", false),
+            ("core-32", true),
+            ("pr29409-2025-05", true),
+            ("pr10102-2026-02", false),
+        ] {
+            let dev = Dev::grown(profile, BLOCKS - 1, LeaseConfig::default(), |_| {}).await;
+            let answer = dev.ask(request()).await.map(|_| ()).map_err(|error| error.reason());
+            assert_eq!(answer, if made { Ok(()) } else { Err("REFUSED_FOR_SAFETY") }, "{profile}");
+            assert_eq!(dev.node.templates(), usize::from(made), "{profile}");
+            assert_eq!(dev.leases.taken(), usize::from(made), "{profile}");
+            dev.handle.shutdown().await;
+        }
+    });
+}
 
 #[test]
 fn a_template_is_made_used_and_destroyed() {

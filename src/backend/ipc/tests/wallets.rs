@@ -176,3 +176,99 @@ fn what_ends_a_wallet_is_not_sent() {
         nothing_held(&bench).await;
     });
 }
+
+/// The transaction of [`transaction`] with a pay-to-anchor output beside.
+fn anchored() -> bitcoin::Transaction {
+    let mut tx: bitcoin::Transaction = deserialize(&transaction()).unwrap();
+    let script_pubkey = bitcoin::ScriptBuf::from_bytes(vec![0x51, 0x02, 0x4e, 0x73]);
+    tx.output.push(bitcoin::TxOut { value: bitcoin::Amount::ZERO, script_pubkey });
+    tx
+}
+
+/// What RPC tells of a wallet: how many transactions it has, and of the last that it is `txid`.
+fn told(q: &v1::NodeExecuteRpcRequest, transactions: usize, txid: &str, labels: &str) -> String {
+    let params: serde_json::Value = serde_json::from_str(&q.params).unwrap();
+    match q.method.as_str() {
+        "listtransactions" => {
+            assert_eq!(q.uri, "/wallet/a%20b");
+            let (count, skip) = (params[1].as_u64().unwrap(), params[2].as_u64().unwrap());
+            let end = transactions.min((skip + count) as usize);
+            let entry = |i| match i == transactions - 1 {
+                true => serde_json::json!({ "txid": txid }),
+                false => serde_json::json!({ "txid": format!("{i:064x}") }),
+            };
+            serde_json::Value::from((skip as usize..end).map(entry).collect::<Vec<_>>()).to_string()
+        }
+        "getaddressinfo" => format!("{{\"labels\":{labels}}}"),
+        _ => "7".to_owned(),
+    }
+}
+
+#[test]
+fn a_wallet_with_a_pay_to_anchor_output_is_not_asked_to_tell_it() {
+    local(async || {
+        let harmless = deserialize::<bitcoin::Transaction>(&transaction()).unwrap();
+        for (tx, count, labels, txs, addresses) in [
+            (harmless.clone(), 1_500, "[]", Ok(()), Ok(())),
+            (harmless.clone(), 10_000, "[]", Err("REFUSED_FOR_SAFETY"), Ok(())),
+            (anchored(), 1_500, "[\"x\"]", Err("REFUSED_FOR_SAFETY"), Err("REFUSED_FOR_SAFETY")),
+            (harmless, 1, "7", Ok(()), Err("REFUSED_FOR_SAFETY")),
+        ] {
+            let txid = tx.compute_txid();
+            let wanted = Bytes::copy_from_slice(bitcoin::hashes::Hash::as_byte_array(&txid));
+            let answer = move |request: Request| match request {
+                Request::NodeExecuteRpc(q) => {
+                    let result = told(&q, count, &txid.to_string(), labels);
+                    now(Reply::NodeExecuteRpc(v1::NodeExecuteRpcResponse {
+                        rpc_error: None,
+                        result,
+                    }))
+                }
+                Request::WalletGetTx(q) => {
+                    let tx = (q.txid == wanted).then(|| Bytes::from(serialize(&tx)));
+                    now(Reply::WalletGetTx(v1::WalletGetTxResponse { tx }))
+                }
+                Request::WalletGetWalletTxs(_) => {
+                    now(Reply::WalletGetWalletTxs(Default::default()))
+                }
+                Request::WalletGetAddresses(_) => {
+                    now(Reply::WalletGetAddresses(Default::default()))
+                }
+                _ => None,
+            };
+            let bench = bench(answer, &["a b"]).await;
+            let reason = |error: CallError| error.reason();
+            let wallet = || "a b".to_owned();
+            let told = bench.ask(v1::WalletGetWalletTxsRequest { wallet: wallet() }).await;
+            assert_eq!(told.map(|_| ()).map_err(reason), txs, "{count} {labels}");
+            let told = bench.ask(v1::WalletGetAddressesRequest { wallet: wallet() }).await;
+            assert_eq!(told.map(|_| ()).map_err(reason), addresses, "{count} {labels}");
+            for (method, sent) in
+                [(Method::WalletGetWalletTxs, txs), (Method::WalletGetAddresses, addresses)]
+            {
+                assert_eq!(bench.node.count(method), usize::from(sent.is_ok()), "{method:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_wallet_of_which_rpc_tells_nothing_is_not_asked_either() {
+    local(async || {
+        let answer = |request: Request| match request {
+            Request::NodeExecuteRpc(q) if q.uri.starts_with("/wallet/") => {
+                let rpc_error =
+                    Some("{\"code\":-32601,\"message\":\"Method not found\"}".to_owned());
+                let result = String::new();
+                now(Reply::NodeExecuteRpc(v1::NodeExecuteRpcResponse { rpc_error, result }))
+            }
+            _ => None,
+        };
+        let bench = bench(answer, &["w"]).await;
+        let wallet = || "w".to_owned();
+        let told = bench.ask(v1::WalletGetWalletTxsRequest { wallet: wallet() }).await;
+        assert_eq!(told.unwrap_err().reason(), "REFUSED_FOR_SAFETY");
+        let told = bench.ask(v1::WalletGetAddressesRequest { wallet: wallet() }).await;
+        assert_eq!(told.unwrap_err().reason(), "REFUSED_FOR_SAFETY");
+    });
+}

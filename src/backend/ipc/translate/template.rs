@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::super::held::{Destroy, Held, Holdings};
 use super::super::leases::Seat;
 use super::super::link::Caller;
+use super::super::ready;
 use super::super::waits::{Goal, Member, WaitId};
 use super::Waiter;
 use crate::error::CallError;
@@ -18,6 +19,13 @@ use crate::error::CallError;
 /// How often a node in initial block download is asked whether it is over, by a caller who wants to
 /// wait for that. The node would wait by itself, but for ever, and could not be told to stop.
 const DOWNLOAD_POLL: Duration = Duration::from_secs(1);
+
+/// Lowest tip on which a coinbase with only a height in it is long enough: below, the height is one
+/// byte, and two are needed.
+const FIRST_PARENT: i32 = 16;
+
+const TOO_LOW: &str = "the coinbase of a block up to height 16 is too short in this generation, and the \
+                       node would abort; generate 16 blocks first";
 
 /// Makes a template and a lease on it.
 pub(super) async fn create(
@@ -28,6 +36,9 @@ pub(super) async fn create(
     if request.cooldown.unwrap_or(true) && cools_down(caller.link.profile) {
         wait_for_download(caller, waiter).await?;
     }
+    if too_low(caller).await? {
+        return Err(CallError::Refused { method: Method::MiningCreateNewBlock, why: TOO_LOW });
+    }
     let (mut reply, objects) = caller.ask_objects(&Request::MiningCreateNewBlock(request)).await?;
     if let Some(object) = objects.into_iter().flatten().next() {
         let held = hold(caller, object)?;
@@ -35,6 +46,17 @@ pub(super) async fn create(
         lease(&mut reply, seat, &held, waiter.holdings)?;
     }
     Ok(reply)
+}
+
+/// Whether the node would end at the next block's coinbase, which has only the height in it where
+/// miners add their own extra nonce. That is so since coinbases are told field by field.
+async fn too_low(caller: Caller<'_>) -> Result<bool, CallError> {
+    let profile = caller.link.profile;
+    let bare = matches!(profile.slot(Method::BlockTemplateGetCoinbaseTx), Slot::Callable(_));
+    if !profile.exceptions_kill || !bare {
+        return Ok(false);
+    }
+    Ok(ready::tip(caller).await?.is_none_or(|(height, _)| height < FIRST_PARENT))
 }
 
 /// Whether a generation waits in createNewBlock until it has caught up: it has a word for not to.

@@ -4,6 +4,8 @@
 //! look and the call somebody else may change the wallet; transactions are hardly ever taken out of
 //! one, and nothing else that is looked at here goes away.
 
+mod anchors;
+
 use bitcoin::consensus::encode::deserialize;
 use bitcoin::{Amount, Script, Transaction};
 use bitcoin_grpc_contract::{Request, v1};
@@ -14,6 +16,7 @@ use super::guard::{fee_rate, invalid};
 use crate::error::CallError;
 
 /// The wallet that a call is for, and what looks at it.
+#[derive(Clone, Copy)]
 struct Look<'a> {
     caller: Caller<'a>,
     wallet: &'a str,
@@ -46,6 +49,8 @@ pub(super) async fn check(
         Request::WalletEncryptWallet(_) => look.has_no_keys().await?.then_some(NO_KEYS),
         Request::WalletGetWalletTx(q) => look.has_anchor(&q.txid).await?.then_some(ANCHOR),
         Request::WalletGetWalletTxDetails(q) => look.has_anchor(&q.txid).await?.then_some(ANCHOR),
+        Request::WalletGetWalletTxs(_) => anchors::in_transactions(look).await?,
+        Request::WalletGetAddresses(_) => anchors::in_addresses(look).await?,
         Request::WalletDisplayAddress(_) | Request::WalletSignBumpTransaction(_) => {
             look.may_ask_device().await?.then_some(DEVICE)
         }
