@@ -32,6 +32,15 @@ pub const LOG_LEVEL: &str = "info";
 /// Longest name of an instance: that of a host, as DNS has them.
 const MAX_INSTANCE: usize = 63;
 
+/// Most threads that serve clients, and most connections that each has to the node. Both together
+/// stay below the usual 1024 file descriptors only for small numbers, and a node runs the calls of
+/// all its connections on one event loop: more than there are cores of gain nothing.
+const MAX_WORKERS: usize = 64;
+
+/// Most threads of the node, each a thread of its process with a stack, for each kind of call. So
+/// many waits at once are more than a pool of miners needs.
+const MAX_NODE_THREADS: usize = 1024;
+
 /// A token to make.
 #[derive(Debug, Clone, Default)]
 pub struct TokenConfig {
@@ -97,9 +106,12 @@ fn node(reader: &mut Reader<'_>, home: Option<&Path>, embeds: bool) -> IpcConfig
         // An embedded node brings its own.
         place: if embeds { usual.place } else { place(reader, home) },
         profile: reader.one("profile", profile),
-        connections: count(reader, "connections", usual.connections),
-        read_threads: count(reader, "read-threads", usual.read_threads),
-        blocking_threads: count(reader, "blocking-threads", usual.blocking_threads),
+        connections: at_most(reader, "connections", MAX_WORKERS)
+            .map_or(usual.connections, NonZeroUsize::get),
+        read_threads: at_most(reader, "read-threads", MAX_NODE_THREADS)
+            .map_or(usual.read_threads, NonZeroUsize::get),
+        blocking_threads: at_most(reader, "blocking-threads", MAX_NODE_THREADS)
+            .map_or(usual.blocking_threads, NonZeroUsize::get),
         big_reads: count(reader, "big-reads", usual.big_reads),
         queue: count(reader, "node-queue", usual.queue),
         leases: Leases::new(leases(reader)),
@@ -173,7 +185,7 @@ pub(super) fn fits(socket: &Path) -> Result<(), String> {
 fn server(reader: &mut Reader<'_>) -> ServerConfig {
     ServerConfig {
         listen: listeners(reader),
-        threads: reader.one("threads", positive).unwrap_or(ServerConfig::THREADS),
+        threads: at_most(reader, "threads", MAX_WORKERS).unwrap_or(ServerConfig::THREADS),
         max_connections: count(reader, "max-connections", ServerConfig::MAX_CONNECTIONS),
         connections: connections(reader),
         drain: reader.one("drain", any_time).unwrap_or(ServerConfig::DRAIN),
@@ -273,6 +285,13 @@ fn part(text: &str) -> Result<f64, String> {
 
 fn count(reader: &mut Reader<'_>, name: &str, usual: usize) -> usize {
     reader.one(name, positive).map_or(usual, NonZeroUsize::get)
+}
+
+fn at_most(reader: &mut Reader<'_>, name: &str, most: usize) -> Option<NonZeroUsize> {
+    reader.one(name, |text| match positive(text)? {
+        number if number.get() <= most => Ok(number),
+        _ => Err(format!("is more than {most}")),
+    })
 }
 
 fn time(reader: &mut Reader<'_>, name: &str, usual: Duration) -> Duration {

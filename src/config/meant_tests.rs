@@ -60,6 +60,22 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
 }
 
 #[test]
+fn threads_and_connections_have_an_upper_bound() {
+    let most =
+        [("threads", 64), ("connections", 64), ("read-threads", 1024), ("blocking-threads", 1024)];
+    for (option, most) in most {
+        let mean = |number: usize| {
+            let invocation = invocation("", &[], &[(option, &number.to_string())]);
+            Config::mean(invocation, Some(Path::new(HOME)))
+        };
+        assert!(mean(most).is_ok(), "{option}");
+        let faults = mean(most + 1).unwrap_err().0;
+        assert_eq!(faults.len(), 1, "{option}");
+        assert_eq!(faults[0].problem, format!("\"{}\" is more than {most}", most + 1));
+    }
+}
+
+#[test]
 fn every_fault_is_reported_at_once_with_the_name_it_was_typed_by() {
     let file = "colour = \"red\"\nqueue = \"long\"\ndeadline = 1.5";
     let invocation =

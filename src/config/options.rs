@@ -124,14 +124,21 @@ pub const OPTIONS: &[Opt] = &[
         false,
         "Generation of the node's interface, such as core-32 [default: found out; the embedded node speaks pr29409-2025-05]"
     ),
-    option!(Node, "connections", "CONNECTIONS", "N", false, "Connections to the node [default: 1]"),
+    option!(
+        Node,
+        "connections",
+        "CONNECTIONS",
+        "N",
+        false,
+        "Connections to the node, up to 64 for each of --threads [default: 1]"
+    ),
     option!(
         Node,
         "read-threads",
         "READ_THREADS",
         "N",
         false,
-        "Threads that the node runs our short calls on, in all. More of them make real nodes slower [default: 2]"
+        "Threads that the node runs our short calls on, in all. More of them make real nodes slower; up to 1024 [default: 2]"
     ),
     option!(
         Node,
@@ -139,7 +146,7 @@ pub const OPTIONS: &[Opt] = &[
         "BLOCKING_THREADS",
         "N",
         false,
-        "Threads that the node runs our waiting calls on, in all [default: 16]"
+        "Threads that the node runs our waiting calls on, in all; up to 1024 [default: 16]"
     ),
     option!(
         Node,
@@ -451,7 +458,7 @@ pub const OPTIONS: &[Opt] = &[
         "THREADS",
         "N",
         false,
-        "Threads that serve clients, each with its own connections to the node [default: 1]"
+        "Threads that serve clients, each with its own connections to the node; up to 64 [default: 1]"
     ),
     option!(
         Limits,

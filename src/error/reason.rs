@@ -129,7 +129,7 @@ reasons! {
         "The node answered with a C++ exception; the message has its text.";
     NodeReplyInvalid = "NODE_REPLY_INVALID", Internal, Call, "node", "if the method is idempotent", false,
         "",
-        "The node's reply cannot be understood.";
+        "The node's reply cannot be understood, or has more than 64 MiB.";
     Internal = "INTERNAL", Internal, Call, "proxy", "if the method is idempotent", false,
         "",
         "A fault of bitcoin-grpc; please report it.";

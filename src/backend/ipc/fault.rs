@@ -44,7 +44,9 @@ impl From<GlueError> for Fault {
 impl Fault {
     /// Whether the node did not begin the call because its thread had another.
     pub(super) fn is_thread_busy(&self) -> bool {
-        matches!(self, Self::Call(error) if error.kind == ErrorKind::Failed && error.extra.ends_with(THREAD_BUSY))
+        // All of the text: another exception may end with the same words.
+        matches!(self, Self::Call(error) if error.kind == ErrorKind::Failed
+            && error.extra.starts_with(REMOTE) && message(&error.extra) == THREAD_BUSY)
     }
 
     /// As the caller sees it.
@@ -139,6 +141,12 @@ mod tests {
             fault(ErrorKind::Failed, "remote exception: std::exception: thread busy")
                 .is_thread_busy()
         );
-        assert!(!fault(ErrorKind::Disconnected, "thread busy").is_thread_busy());
+        for (kind, text) in [
+            (ErrorKind::Disconnected, "remote exception: thread busy"),
+            (ErrorKind::Failed, "thread busy"),
+            (ErrorKind::Failed, "remote exception: std::exception: no label `thread busy"),
+        ] {
+            assert!(!fault(kind, text).is_thread_busy(), "{kind:?} {text}");
+        }
     }
 }

@@ -67,8 +67,9 @@ impl Frontend {
         let trace = Parent::of(request.metadata().as_ref());
         let call = self.call(request.into_inner().into_request(), deadline, trace);
         let reply = self.stack.call(call).await?.into_reply()?;
-        M::response(reply)
-            .ok_or_else(|| CallError::Internal("the reply is another method's".to_owned()))
+        let reply = M::response(reply)
+            .ok_or_else(|| CallError::Internal("the reply is another method's".to_owned()))?;
+        fits(prost::Message::encoded_len(&reply)).map(|()| reply)
     }
 
     async fn server_streaming(
@@ -145,8 +146,29 @@ impl fmt::Debug for Frontend {
     }
 }
 
+/// Refuses a reply that tonic would end without details, for being too long.
+pub(super) fn fits(length: usize) -> Result<(), CallError> {
+    match length {
+        0..=MAX_REPLY => Ok(()),
+        _ => {
+            Err(CallError::BadReply(format!("it has {length} bytes; {MAX_REPLY} are sent at most")))
+        }
+    }
+}
+
 /// The answer of a tonic service.
 pub(super) type HttpAnswer = BoxFuture<http::Response<tonic::body::Body>, Infallible>;
 
 // `impl …Server for Frontend` for every service, and `Contract`, which finds a service by its name.
 include!(concat!(env!("OUT_DIR"), "/services.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_that_is_too_long_has_its_reason() {
+        assert_eq!(fits(MAX_REPLY), Ok(()));
+        assert_eq!(fits(MAX_REPLY + 1).map_err(|error| error.reason()), Err("NODE_REPLY_INVALID"));
+    }
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// and 4 MiB leaves room for the fields around it. It is gRPC's usual bound, too.
 pub const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
-/// Largest reply, in bytes. Longer ones cannot be read from a node anyway: its messages end at the
-/// reader's traversal limit of 64 MiB.
+/// Largest reply, in bytes. The largest that has a use, a thousand transactions or the mempool's, is
+/// below it; a longer one would be encoded in one piece for one client.
 pub const MAX_REPLY: usize = 64 * 1024 * 1024;
 
 /// Calls that one connection may have under way. A client with more opens another connection.
