@@ -7,7 +7,7 @@ use bitcoin_grpc_devnode::host::Host;
 use super::AppError;
 use super::listen::{Address, ListenerConfig};
 use super::serve;
-use crate::backend::ipc::Place;
+use crate::backend::ipc::{Notifications, Place};
 use crate::config::Config;
 use crate::output::say;
 
@@ -18,11 +18,20 @@ pub(super) async fn demo(mut config: Config) -> Result<(), AppError> {
     config.node.place = Place::Unix(socket.clone());
     // What the node speaks is found out as with any other.
     config.node.profile = None;
+    config.node.notifications = subscribes(config.node.notifications);
     let interval = config.embedded.pace.block;
     let node = Host::start(config.embedded.clone().at(socket)).await?;
     say(introduction(&config.server.listen, interval));
     serve::serve(config).await?;
     Ok(node.stop().await?)
+}
+
+/// The embedded node outlives no subscriber: it ends with this program.
+const fn subscribes(notifications: Notifications) -> Notifications {
+    match notifications {
+        Notifications::Auto => Notifications::Always,
+        said => said,
+    }
 }
 
 fn introduction(listen: &[ListenerConfig], interval: Option<Duration>) -> String {
