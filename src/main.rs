@@ -7,8 +7,6 @@ use bitcoin_grpc::app;
 use bitcoin_grpc::config::{Config, Invocation};
 use bitcoin_grpc::output::complain;
 
-/// Exit code for a command that failed.
-const FAILED: u8 = 1;
 /// Exit code for a configuration with faults, as clap uses it for arguments that it does not know.
 const MISTYPED: u8 = 2;
 
@@ -21,9 +19,9 @@ fn main() -> ExitCode {
     let command = invocation.command;
     let home = std::env::var_os("HOME").map(PathBuf::from);
     match Config::mean(invocation, home.as_deref()) {
-        Ok(config) => {
-            outcome(app::run(command, config).map_err(|error| (error.to_string(), FAILED)))
-        }
+        Ok(config) => outcome(
+            app::run(command, config).map_err(|error| (error.to_string(), error.exit_code())),
+        ),
         Err(faults) => outcome(Err((format!("the configuration has faults:\n{faults}"), MISTYPED))),
     }
 }

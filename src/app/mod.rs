@@ -1,6 +1,7 @@
 //! Runs the program: one function for each command.
 
 pub mod admin;
+mod call;
 pub mod check;
 pub mod demo;
 pub mod devnode;
@@ -9,6 +10,7 @@ pub mod listen;
 pub mod logging;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod print;
 mod process;
 mod replayed;
 pub mod rules;
@@ -51,9 +53,26 @@ pub enum AppError {
     /// The system gives no random bytes.
     #[error("cannot make a token: {0}")]
     Random(#[from] getrandom::Error),
+    /// A call was not made, or not answered.
+    #[error(transparent)]
+    Call(#[from] bitcoin_grpc_call::CallError),
     /// The embedded node does not start, or ends badly.
     #[error("the embedded node: {0}")]
     Node(#[from] bitcoin_grpc_devnode::host::HostError),
+}
+
+/// Exit code for a command that failed.
+const FAILED: u8 = 1;
+
+impl AppError {
+    /// The exit code of a program that ends with this.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Call(error) => error.exit_code(),
+            _ => FAILED,
+        }
+    }
 }
 
 /// Carries a command out, until it is done or the program is told to stop.
@@ -71,6 +90,9 @@ pub fn run(command: Command, config: Config) -> Result<(), AppError> {
             Command::Demo => demo::demo(config).await,
             Command::Devnode => devnode::devnode(config.embedded).await,
             Command::Token => token::token(&config.token),
+            Command::Call => call::call(config).await.map_err(AppError::from),
+            Command::Completions => print::completions(&config.words).map_err(AppError::from),
+            Command::Man => print::man(&config.words).map_err(AppError::from),
         };
         logging.stop().await;
         outcome

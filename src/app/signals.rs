@@ -15,6 +15,15 @@ pub(super) fn hangups() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
+/// Completes when SIGINT or SIGTERM comes.
+///
+/// # Errors
+/// When the system does not allow it.
+pub(super) fn interrupt() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut signals = Signals::catch()?;
+    Ok(async move { signals.next().await })
+}
+
 /// SIGINT and SIGTERM.
 #[derive(Debug)]
 pub(super) struct Signals {

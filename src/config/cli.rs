@@ -4,15 +4,19 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
+use super::command::{Command, METHOD};
 use super::fault::Fault;
 use super::file;
-use super::options::{Group, OPTIONS, Opt};
+use super::options::Opt;
 use super::typed::{Source, Typed};
 
 const FILE: &str = "config";
+const HELP: &str = "help";
 const FILE_ENV: &str = "BITCOIN_GRPC_CONFIG";
 
 const ABOUT: &str = "A gRPC face for a Bitcoin Core node";
@@ -32,106 +36,12 @@ First steps:
   bitcoin-grpc serve --chain regtest    serve it on 127.0.0.1:50051
 
 Then, from another terminal:
-  grpcurl -plaintext 127.0.0.1:50051 list
+  bitcoin-grpc call                     what can be called
+  bitcoin-grpc call chain.getheight
   grpcurl -plaintext 127.0.0.1:50051 bitcoin.ipc.v1.Chain/GetHeight
 
 Every option can also be set in the environment (--listen is BITCOIN_GRPC_LISTEN) and in a TOML file \
 (listen = \"127.0.0.1:50051\"). A flag beats the environment, which beats the file.";
-
-const DEVNODE: &str = "\
-The embedded node is a small regtest node: real blocks with real proof of work, a mempool, and Bitcoin Core's IPC \
-interface over a unix socket, in any of seven generations. It is for trying and testing; nothing on it has value, and \
-signatures are not checked. docs/devnode.md tells more.
-
-First steps:
-  bitcoin-grpc devnode --socket /tmp/node.sock
-  bitcoin-grpc devnode --socket /tmp/node.sock --interval 1s --tx-rate 20
-
-Then, from another terminal:
-  bitcoin-grpc check --node unix:/tmp/node.sock
-  bitcoin-grpc serve --node unix:/tmp/node.sock";
-
-const TOKEN: &str = "\
-The token is shown once; bitcoin-grpc keeps only its SHA-256, in the line for the file that --tokens names. Clients send \
-it with every call as `authorization: Bearer TOKEN`, over TLS or on this machine. docs/rights.md tells more.
-
-For example:
-  bitcoin-grpc token --name monitor --lasts 90d";
-
-/// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Serve a node.
-    Serve,
-    /// Look at a node and say what it can do.
-    Check,
-    /// Serve an embedded node, to try things out.
-    Demo,
-    /// Run the embedded node alone.
-    Devnode,
-    /// Make a bearer token.
-    Token,
-}
-
-impl Command {
-    const ALL: [Self; 5] = [Self::Serve, Self::Check, Self::Demo, Self::Devnode, Self::Token];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Serve => "serve",
-            Self::Check => "check",
-            Self::Demo => "demo",
-            Self::Devnode => "devnode",
-            Self::Token => "token",
-        }
-    }
-
-    const fn about(self) -> &'static str {
-        match self {
-            Self::Serve => "Serve a node to gRPC clients",
-            Self::Check => "Connect to a node, and say what was found and what can be called",
-            Self::Demo => "Serve a small regtest node that is built in, to try things out",
-            Self::Devnode => {
-                "Run the built-in regtest node alone, for any program that speaks Bitcoin Core's IPC"
-            }
-            Self::Token => {
-                "Make a bearer token for an identity, and its line for the --tokens file"
-            }
-        }
-    }
-
-    /// More about it, for its own help.
-    const fn more(self) -> &'static str {
-        match self {
-            Self::Devnode => DEVNODE,
-            Self::Token => TOKEN,
-            _ => "",
-        }
-    }
-
-    fn has(self, option: &Opt) -> bool {
-        match self {
-            Self::Serve => !matches!(option.group, Group::Embedded | Group::Token),
-            // Whom it lets in does not matter, but what it would let them do does.
-            Self::Check => {
-                matches!(option.group, Group::Node | Group::Log) || option.name == "allow"
-            }
-            Self::Demo => {
-                let own = ["socket", "inetd", "led"];
-                (!matches!(option.group, Group::Node | Group::Token) && !own.contains(&option.name))
-                    || option.name == "profile"
-            }
-            Self::Devnode => {
-                matches!(option.group, Group::Embedded | Group::Log) || option.name == "profile"
-            }
-            Self::Token => option.group == Group::Token,
-        }
-    }
-
-    fn options(self) -> impl Iterator<Item = &'static Opt> {
-        OPTIONS.iter().filter(move |option| self.has(option))
-    }
-}
 
 /// What was asked for.
 #[derive(Debug)]
@@ -140,6 +50,10 @@ pub struct Invocation {
     pub command: Command,
     /// How, as it was typed on the command line, in the environment and in the file.
     pub typed: Typed,
+    /// Words that are no options: a method and its arguments, a shell, a command.
+    pub words: Vec<String>,
+    /// Whether `--help` follows a method that the server is to tell of.
+    pub help: bool,
     /// What is wrong with the file, if there is one.
     pub faults: Vec<Fault>,
 }
@@ -159,14 +73,35 @@ impl Invocation {
             Command::ALL.into_iter().find(|command| command.name() == name).map(|c| (c, matches))
         });
         let (command, matches) =
-            found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))?;
+            found.ok_or_else(|| clap::Error::new(ErrorKind::MissingSubcommand))?;
         let (mut typed, mut faults) = (Typed::default(), Vec::new());
-        if let Some(path) = matches.get_one::<PathBuf>(FILE) {
+        if command.has_file()
+            && let Some(path) = matches.get_one::<PathBuf>(FILE)
+        {
             file::read(path, &mut typed, &mut faults);
         }
         take(command, matches, &mut typed);
-        Ok(Self { command, typed, faults })
+        let words = words(command, matches);
+        let help = command == Command::Call && matches.get_flag(HELP);
+        if help && words.is_empty() {
+            return Err(help_of(command));
+        }
+        Ok(Self { command, typed, words, help, faults })
     }
+}
+
+/// What stands on the command line besides options.
+fn words(command: Command, matches: &ArgMatches) -> Vec<String> {
+    let names = command.words();
+    let ids = names.iter().map(|word| word.get_id().as_str());
+    ids.flat_map(|id| matches.get_many::<String>(id).into_iter().flatten()).cloned().collect()
+}
+
+/// The help of a command that has its own way with `--help`.
+fn help_of(command: Command) -> clap::Error {
+    let mut usual = with_options(command).bin_name(format!("bitcoin-grpc {}", command.name()));
+    let asked = usual.try_get_matches_from_mut([command.name(), "--help"]);
+    asked.err().unwrap_or_else(|| clap::Error::new(ErrorKind::DisplayHelp))
 }
 
 /// Takes over what clap found in the arguments and in the environment.
@@ -195,11 +130,32 @@ pub fn command() -> clap::Command {
         .subcommands(Command::ALL.map(subcommand))
 }
 
+/// The command line with every method's name in it, for shells to complete. The program itself takes names
+/// in any case, and methods that it does not know.
+#[must_use]
+pub fn completed(methods: Vec<&'static str>) -> clap::Command {
+    let values = PossibleValuesParser::new(methods);
+    command().mut_subcommand(Command::Call.name(), |call| {
+        call.mut_arg(METHOD, |method| method.value_parser(values))
+    })
+}
+
 fn subcommand(command: Command) -> clap::Command {
+    if command != Command::Call {
+        return with_options(command);
+    }
+    // The server tells of its methods, clap of the command.
+    let help = Arg::new(HELP).short('h').long(HELP).action(ArgAction::SetTrue);
+    let help = help.help("Print help; after a method, what it does, takes and gives");
+    with_options(command).disable_help_flag(true).arg(help)
+}
+
+fn with_options(command: Command) -> clap::Command {
     clap::Command::new(command.name())
         .about(command.about())
         .after_help(command.more())
-        .arg(file_argument())
+        .args(command.words())
+        .args(command.has_file().then(file_argument))
         .args(command.options().map(argument))
 }
 
@@ -263,6 +219,19 @@ mod tests {
         assert!(Invocation::read(["bitcoin-grpc", "serve", "--nonsense"]).is_err());
         assert!(Invocation::read(["bitcoin-grpc", "demo", "--node", "unix:/x"]).is_err());
         assert!(Invocation::read(["bitcoin-grpc"]).is_err());
+    }
+
+    #[test]
+    fn words_of_a_call_are_kept_apart_from_its_options() {
+        let typed = ["bitcoin-grpc", "call", "a.b", "--json", "x=-1", "y={\"z\": 1}", "-"];
+        let invocation = Invocation::read(typed).unwrap();
+        assert_eq!(invocation.words, ["a.b", "x=-1", "y={\"z\": 1}", "-"]);
+        assert_eq!(invocation.typed.get("json").unwrap().values, ["true"]);
+        assert!(!invocation.help);
+        assert!(Invocation::read(["bitcoin-grpc", "call", "a.b", "--help"]).unwrap().help);
+        let help = Invocation::read(["bitcoin-grpc", "call", "-h"]).unwrap_err();
+        assert_eq!(help.kind(), ErrorKind::DisplayHelp);
+        assert!(help.to_string().contains("--token-file"), "{help}");
     }
 
     #[test]

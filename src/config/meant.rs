@@ -8,7 +8,9 @@ use std::time::Duration;
 use bitcoin_grpc_contract::{Access, PROFILES, Profile};
 use tracing_subscriber::EnvFilter;
 
-use super::cli::{Command, Invocation};
+use super::caller::{self, CallerConfig};
+use super::cli::Invocation;
+use super::command::Command;
 use super::embedded::{self, EmbeddedConfig};
 use super::fault::Faults;
 use super::listeners::{admin, listeners, rights};
@@ -63,6 +65,12 @@ pub struct Config {
     pub rights: Rights,
     /// The token to make, for the command that makes one.
     pub token: TokenConfig,
+    /// Words that are no options: a method and its arguments, a shell, a command.
+    pub words: Vec<String>,
+    /// Whether help on the first word was asked for.
+    pub help: bool,
+    /// How to call a server, for the command that does.
+    pub caller: CallerConfig,
     /// For how long calls may take.
     pub deadlines: Deadlines,
     /// How many streams may be open.
@@ -92,6 +100,9 @@ impl Config {
             server: server(&mut reader),
             rights: rights(&mut reader),
             token: token(&mut reader, invocation.command),
+            caller: caller::caller(&mut reader),
+            words: invocation.words,
+            help: invocation.help,
             deadlines: deadlines(&mut reader),
             admin: admin(&mut reader),
             log: log(&mut reader),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::app::listen::Address;
 use crate::backend::ipc::{Restart, STOP_LIMIT, Start};
-use crate::config::cli::Command;
+use crate::config::Command;
 use crate::config::file;
 use crate::config::options::option;
 use crate::config::typed::{Source, Typed};
@@ -18,7 +18,7 @@ fn invocation(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) 
             typed.give(option(name).unwrap(), source, values);
         }
     }
-    Invocation { command: Command::Serve, typed, faults }
+    Invocation { command: Command::Serve, typed, words: Vec::new(), help: false, faults }
 }
 
 fn mean(flags: &[(&str, &str)]) -> Result<Config, Faults> {
@@ -249,6 +249,8 @@ fn the_help_tells_the_defaults_that_hold() {
             "socket-uid",
             "socket-gid",
             "lasts",
+            "server-name",
+            "timeout",
             "mock-time",
         ]
         .contains(&option.name)

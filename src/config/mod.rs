@@ -1,7 +1,9 @@
 //! What the program is told to do, in two steps: [`typed`] is what was typed, wherever it was typed;
 //! [`meant`] is what it means. Faults are collected, not thrown: all are reported at once.
 
+pub mod caller;
 mod cli;
+mod command;
 pub mod embedded;
 mod fault;
 mod file;
@@ -15,7 +17,8 @@ mod secret;
 mod spawn;
 pub mod typed;
 
-pub use cli::{Command, Invocation, command};
+pub use cli::{Invocation, command, completed};
+pub use command::Command;
 pub use fault::{Fault, Faults};
 pub use meant::Config;
 pub(crate) use secret::read_guarded;

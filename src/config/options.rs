@@ -29,6 +29,8 @@ pub enum Group {
     Clients,
     /// A token that is made.
     Token,
+    /// The server that is called, and how.
+    Server,
     /// How much and how long.
     Limits,
     /// What can be seen of it while it runs.
@@ -46,6 +48,7 @@ impl Group {
             Self::Embedded => "The embedded node",
             Self::Clients => "The clients",
             Self::Token => "The token",
+            Self::Server => "The server",
             Self::Limits => "Limits",
             Self::Sight => "Sight",
             Self::Log => "Logging",
@@ -452,6 +455,64 @@ pub const OPTIONS: &[Opt] = &[
         false,
         "How long it is taken, such as 90d [default: until its line is removed]"
     ),
+    option!(
+        Server,
+        "addr",
+        "ADDR",
+        "HOST:PORT",
+        false,
+        "Where the server is [default: 127.0.0.1:50051]"
+    ),
+    option!(Server, "unix", "UNIX", "PATH", false, "Its unix socket, in place of --addr"),
+    option!(
+        Server,
+        "tls-ca",
+        "TLS_CA",
+        "FILE",
+        false,
+        "Speak TLS, and trust the authorities whose certificates are in this file, in PEM (the system's are often in /etc/ssl/certs/ca-certificates.crt)"
+    ),
+    option!(
+        Server,
+        "client-cert",
+        "CLIENT_CERT",
+        "FILE",
+        false,
+        "Certificate to show to the server, with its chain, in PEM"
+    ),
+    option!(
+        Server,
+        "client-key",
+        "CLIENT_KEY",
+        "FILE",
+        false,
+        "Its private key, in PEM, in a file that others cannot read"
+    ),
+    option!(
+        Server,
+        "server-name",
+        "SERVER_NAME",
+        "NAME",
+        false,
+        "Name that the server's certificate must have [default: that of --addr]"
+    ),
+    option!(
+        Server,
+        "token-file",
+        "TOKEN_FILE",
+        "FILE",
+        false,
+        "File with the token to show, which others cannot read. The environment may hold the token itself, in BITCOIN_GRPC_TOKEN"
+    ),
+    option!(
+        Server,
+        "timeout",
+        "TIMEOUT",
+        "TIME",
+        false,
+        "How long the call may take, such as 500ms or 1h [default: what the server says]"
+    ),
+    option!(Server, "json", "JSON", "", false, "Print every answer as JSON on one line"),
     option!(
         Limits,
         "threads",

@@ -1,3 +1,4 @@
+mod call;
 mod cli;
 mod devnode;
 mod drain;

@@ -4,8 +4,8 @@
 //! `recorded` turns a recording into messages by the contract's model alone, with none of the glue;
 //! `proxy` starts both sides.
 
-mod proxy;
-mod recorded;
+pub(crate) mod proxy;
+pub(crate) mod recorded;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use recorded::{Contract, golden_lines};
 
 /// Reads of the chain, the mempool and the fees. (Settings are left out: the recorded run changes
 /// them through callbacks, which are not served yet.)
-const READS: [&str; 31] = [
+pub(crate) const READS: [&str; 31] = [
     "getHeight",
     "getBlockHash",
     "haveBlockOnDisk",
@@ -51,7 +51,7 @@ const READS: [&str; 31] = [
 
 /// Where the recorded run begins to change the mempool; what is read afterwards depends on methods
 /// that not every generation has.
-const CHANGES: [&str; 2] = ["broadcastTransaction", "removeTxFromMempool"];
+pub(crate) const CHANGES: [&str; 2] = ["broadcastTransaction", "removeTxFromMempool"];
 
 #[derive(Debug, Default)]
 struct Tally {

@@ -21,7 +21,8 @@ use tonic::transport::{Channel, Endpoint};
 /// How long the program may take to find the node.
 const START: Duration = Duration::from_secs(30);
 
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
+    address: String,
     channel: Channel,
     deaths: Deaths,
     _child: Child,
@@ -29,11 +30,11 @@ pub(super) struct Proxy {
 }
 
 /// Folder of the recordings.
-pub(super) fn golden(path: &str) -> PathBuf {
+pub(crate) fn golden(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(path)
 }
 
-pub(super) async fn start(profile: &str) -> Proxy {
+pub(crate) async fn start(profile: &str) -> Proxy {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("node.sock");
     let deaths = start_node(profile, &socket);
@@ -64,7 +65,7 @@ pub(super) async fn start(profile: &str) -> Proxy {
     let address = address.expect("an address");
     let channel =
         Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-    Proxy { channel, deaths, _child: child, _folder: folder }
+    Proxy { address, channel, deaths, _child: child, _folder: folder }
 }
 
 /// The node runs on a thread of its own until the test program ends.
@@ -116,19 +117,33 @@ fn recorded_history() -> FeeHistory {
 }
 
 impl Proxy {
-    pub(super) async fn call(
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) async fn call(
         &self,
         service: &str,
         rpc: &str,
         request: Vec<u8>,
     ) -> Result<Vec<u8>, Status> {
-        let path = format!("/bitcoin.ipc.v1.{service}/{rpc}").parse().unwrap();
-        let mut grpc = tonic::client::Grpc::new(self.channel.clone());
-        grpc.ready().await.map_err(|error| Status::unknown(error.to_string()))?;
-        let reply = grpc.unary(tonic::Request::new(request), path, Raw).await;
+        let path = format!("/bitcoin.ipc.v1.{service}/{rpc}");
+        let reply = raw_call(self.channel.clone(), &path, request).await;
         assert_eq!(self.deaths.count(), 0, "{:?}", self.deaths.causes());
-        Ok(reply?.into_inner())
+        reply
     }
+}
+
+/// One call, of bytes.
+pub(crate) async fn raw_call(
+    channel: Channel,
+    path: &str,
+    request: Vec<u8>,
+) -> Result<Vec<u8>, Status> {
+    let mut grpc = tonic::client::Grpc::new(channel);
+    grpc.ready().await.map_err(|error| Status::unknown(error.to_string()))?;
+    let path = path.parse().unwrap();
+    Ok(grpc.unary(tonic::Request::new(request), path, Raw).await?.into_inner())
 }
 
 /// Messages as they are on the wire.

@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use super::proxy::golden;
 
-pub(super) struct Contract {
+pub(crate) struct Contract {
     model: Model,
     pool: DescriptorPool,
 }
 
-pub(super) fn golden_lines(profile: &str) -> Vec<Value> {
+pub(crate) fn golden_lines(profile: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(golden(&format!("{profile}/calls.jsonl"))).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -33,13 +33,13 @@ fn is_set(flag: &Value) -> bool {
 }
 
 impl Contract {
-    pub(super) fn load() -> Self {
+    pub(crate) fn load() -> Self {
         let model = Generated::derive(&Paths::new(env!("CARGO_MANIFEST_DIR"))).unwrap().contract;
         let descriptors = bitcoin_grpc::frontend::grpc::reflection::DESCRIPTORS;
         Self { model, pool: DescriptorPool::decode(descriptors).unwrap() }
     }
 
-    pub(super) fn rpc(&self, service: &str, wire_name: &str) -> &Rpc {
+    pub(crate) fn rpc(&self, service: &str, wire_name: &str) -> &Rpc {
         let service = self.model.services.iter().find(|s| s.name == service).unwrap();
         service.methods.iter().find(|m| m.wire_name == wire_name).unwrap()
     }
@@ -49,12 +49,12 @@ impl Contract {
         DynamicMessage::new(descriptor.unwrap())
     }
 
-    pub(super) fn request(&self, rpc: &Rpc, profile: &str, params: &Value) -> DynamicMessage {
+    pub(crate) fn request(&self, rpc: &Rpc, profile: &str, params: &Value) -> DynamicMessage {
         self.message(&rpc.request, profile, params, None)
     }
 
     /// The response that the recorded results stand for.
-    pub(super) fn response(&self, rpc: &Rpc, profile: &str, record: &Value) -> DynamicMessage {
+    pub(crate) fn response(&self, rpc: &Rpc, profile: &str, record: &Value) -> DynamicMessage {
         let mut results = record["results"].clone();
         // Size and fees of a transaction that does not wait are whatever was in the node's memory.
         if rpc.wire_name == "getTransactionAncestry" && results["ancestors"] == 0 {
@@ -65,13 +65,13 @@ impl Contract {
     }
 
     /// Whether a reply's bytes are those of the expected message, however they were put together.
-    pub(super) fn same(&self, rpc: &Rpc, expected: &DynamicMessage, reply: &[u8]) -> bool {
+    pub(crate) fn same(&self, rpc: &Rpc, expected: &DynamicMessage, reply: &[u8]) -> bool {
         let mut again = self.empty(&rpc.response);
         again.merge(reply).unwrap();
         again.encode_to_vec() == expected.encode_to_vec()
     }
 
-    pub(super) fn shown(&self, rpc: &Rpc, reply: &[u8]) -> DynamicMessage {
+    pub(crate) fn shown(&self, rpc: &Rpc, reply: &[u8]) -> DynamicMessage {
         let mut message = self.empty(&rpc.response);
         message.merge(reply).unwrap();
         message
