@@ -5,6 +5,7 @@ mod call;
 pub mod check;
 pub mod demo;
 pub mod devnode;
+mod health;
 mod incoming;
 pub mod listen;
 pub mod logging;
@@ -44,6 +45,9 @@ pub enum AppError {
         /// What to do about it.
         advice: String,
     },
+    /// `health` found no server that can answer calls.
+    #[error("{0}")]
+    NotServing(String),
     /// The node that was spawned ended, and there is to be no other one.
     #[error("{0}")]
     NodeGone(String),
@@ -87,6 +91,7 @@ pub fn run(command: Command, config: Config) -> Result<(), AppError> {
         let outcome = match command {
             Command::Serve => serve::serve(config).await,
             Command::Check => check::check(&config).await,
+            Command::Health => health::health(&config.server.listen).await,
             Command::Demo => demo::demo(config).await,
             Command::Devnode => devnode::devnode(config.embedded).await,
             Command::Token => token::token(&config.token),

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::select_all;
+use futures_util::future::{FutureExt, select_all};
 use listenfd::ListenFd;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -26,6 +26,9 @@ use crate::metrics::Metrics;
 
 /// Pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// How many clients of one listener are still taken in when it closes, at most: about as many as the system keeps waiting.
+const LAST_CLIENTS: usize = 1024;
 
 /// What the server is set to.
 #[derive(Debug, Clone)]
@@ -169,6 +172,7 @@ impl Server {
             () = any_ended(&self.workers) => Err(ServerError::WorkerEnded),
         };
         following.abort();
+        take_last(&self.listeners, &self.workers, &self.places).await;
         self.stop().await;
         outcome
     }
@@ -224,6 +228,26 @@ async fn accept_all(listeners: &[Listener], workers: &[Worker], places: &Arc<Sem
     {
         // A worker that ended ends the server, which the caller sees to.
         let _ = worker.clients.send((client, place)).await;
+    }
+}
+
+/// Takes in who is connected already, as far as the system knows: closing the doors would cut their first calls off, and
+/// they could not tell that nobody had read them.
+async fn take_last(listeners: &[Listener], workers: &[Worker], places: &Arc<Semaphore>) {
+    // Lets the event loop learn of them.
+    tokio::task::yield_now().await;
+    let mut next = workers.iter().cycle();
+    for listener in listeners {
+        for _ in 0..LAST_CLIENTS {
+            let (Ok(place), Some(worker)) = (Arc::clone(places).try_acquire_owned(), next.next())
+            else {
+                return;
+            };
+            match listener.accept().now_or_never() {
+                Some(Ok(client)) => drop(worker.clients.send((client, place)).await),
+                Some(Err(_)) | None => break,
+            }
+        }
     }
 }
 

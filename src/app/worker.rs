@@ -105,6 +105,10 @@ impl Worker {
     }
 }
 
+/// For how long who came in before the doors were closed may take to begin: it was told by the system that it is
+/// connected, and its first call may be on the way.
+const LAST_GREETING: Duration = Duration::from_millis(500);
+
 /// Starts a worker.
 ///
 /// # Errors
@@ -159,19 +163,24 @@ async fn take_clients(
 ) {
     let mut drain = shared.drain.clone();
     let mut drained = std::pin::pin!(drain.wait_for(|drain| *drain));
+    let serve = |client| {
+        let open = Open::new(&shared.metrics);
+        serve(client, open, grpc.clone(), shared.connections, shared.drain.clone())
+    };
     loop {
         tokio::select! {
-            _ = &mut drained => return,
+            _ = &mut drained => break,
             // Forgets those that have ended.
             Some(_) = clients.join_next() => {}
             client = dealt.recv() => match client {
-                Some(client) => {
-                    let open = Open::new(&shared.metrics);
-                    clients.spawn_local(serve(client, open, grpc.clone(), shared.connections, shared.drain.clone()));
-                }
+                Some(client) => drop(clients.spawn_local(serve(client))),
                 None => return,
             },
         }
+    }
+    // Everybody who came in before the doors were closed has been dealt by now.
+    while let Ok(client) = dealt.try_recv() {
+        clients.spawn_local(serve(client));
     }
 }
 
@@ -183,9 +192,13 @@ async fn serve(
     mut drain: watch::Receiver<bool>,
 ) {
     // Who says nothing must not hold up the end, either.
+    let too_late = async {
+        let _ = drain.wait_for(|drain| *drain).await;
+        tokio::time::sleep(LAST_GREETING).await;
+    };
     let received = tokio::select! {
         received = timeout(HANDSHAKE, receive(client, door)) => received,
-        _ = drain.wait_for(|drain| *drain) => return,
+        () = too_late => return,
     };
     match received {
         Ok(Ok((Received::Tcp(stream), visitor))) => {

@@ -24,6 +24,14 @@ it with every call as `authorization: Bearer TOKEN`, over TLS or on this machine
 For example:
   bitcoin-grpc token --name monitor --lasts 90d";
 
+const HEALTH: &str = "\
+It asks where --listen says that the server listens, the first place that takes unencrypted calls, and ends with status 0 \
+only if the answer is SERVING: it is the health check of containers. Give it the server's own environment or --config.
+
+For example:
+  bitcoin-grpc health
+  bitcoin-grpc health --listen unix:/run/bitcoin-grpc/health.sock";
+
 const CALL: &str = "\
 Bytes are typed and shown in hexadecimal, hashes as bitcoin-cli and explorers show them. Names may be typed in small \
 letters. With --help after a method, its fields are told. docs/call.md tells more.
@@ -66,6 +74,8 @@ pub enum Command {
     Serve,
     /// Look at a node and say what it can do.
     Check,
+    /// Ask a server that runs on this machine whether it can answer calls.
+    Health,
     /// Serve an embedded node, to try things out.
     Demo,
     /// Run the embedded node alone.
@@ -81,9 +91,10 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Serve,
         Self::Check,
+        Self::Health,
         Self::Demo,
         Self::Devnode,
         Self::Token,
@@ -96,6 +107,7 @@ impl Command {
         match self {
             Self::Serve => "serve",
             Self::Check => "check",
+            Self::Health => "health",
             Self::Demo => "demo",
             Self::Devnode => "devnode",
             Self::Token => "token",
@@ -109,6 +121,9 @@ impl Command {
         match self {
             Self::Serve => "Serve a node to gRPC clients",
             Self::Check => "Connect to a node, and say what was found and what can be called",
+            Self::Health => {
+                "Ask a running bitcoin-grpc on this machine whether it can answer calls"
+            }
             Self::Demo => "Serve a small regtest node that is built in, to try things out",
             Self::Devnode => {
                 "Run the built-in regtest node alone, for any program that speaks Bitcoin Core's IPC"
@@ -128,6 +143,7 @@ impl Command {
             Self::Devnode => DEVNODE,
             Self::Token => TOKEN,
             Self::Call => CALL,
+            Self::Health => HEALTH,
             Self::Completions => COMPLETIONS,
             Self::Man => MAN,
             _ => "",
@@ -141,6 +157,8 @@ impl Command {
             Self::Check => {
                 matches!(option.group, Group::Node | Group::Log) || option.name == "allow"
             }
+            // As the server has it, so that the same environment and file do for both.
+            Self::Health => matches!(option.group, Group::Clients | Group::Log),
             Self::Demo => {
                 let own = ["socket", "inetd", "led"];
                 (!matches!(option.group, Group::Node | Group::Token | Group::Server)

@@ -51,17 +51,17 @@ fn check_without_a_node_fails_and_says_what_to_look_at() {
     assert!(errors.contains("-ipcbind=unix"), "{errors}");
 }
 
-/// A server that has started, and its address.
+/// A server that has started without a node, and its address.
 fn serving() -> (Child, String) {
-    let mut server = program()
-        .args(["serve", "--node", "unix:/nowhere/node.sock", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    started(&["serve", "--node", "unix:/nowhere/node.sock", "--listen", "127.0.0.1:0"])
+}
+
+fn started(arguments: &[&str]) -> (Child, String) {
+    let mut server =
+        program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let first = lines.next().unwrap().unwrap();
-    (server, first.strip_prefix("listening on ").unwrap().to_owned())
+    let place = lines.find_map(|line| Some(line.ok()?.strip_prefix("listening on ")?.to_owned()));
+    (server, place.unwrap())
 }
 
 fn signal(server: &Child, name: &str) {
@@ -88,6 +88,58 @@ async fn a_second_signal_ends_it_at_once() {
     signal(&server, "-INT");
     let ended = tokio::task::spawn_blocking(move || server.wait().unwrap()).await.unwrap();
     assert_eq!(ended.code(), Some(130));
+}
+
+/// Asks until the server's health is found to be good, or for two seconds.
+fn healthy(asked: &str) -> (bool, String) {
+    let mut last = String::new();
+    for _ in 0..20 {
+        let (output, errors) = run(program().args(["health", "--listen", asked]));
+        if output.status.success() {
+            return (true, errors);
+        }
+        last = errors;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    (false, last)
+}
+
+#[test]
+fn health_tells_a_server_that_serves_from_one_without_a_node() {
+    let (mut demo, address) =
+        started(&["demo", "--interval", "0s", "--blocks", "1", "--listen", "127.0.0.1:0"]);
+    let (mut server, lonely) = serving();
+    assert_eq!(healthy(&address), (true, String::new()));
+    let (good, errors) = healthy(&lonely);
+    assert!(!good && errors.contains("NOT_SERVING"), "{errors}");
+    for child in [&mut demo, &mut server] {
+        signal(child, "-TERM");
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn health_asks_where_the_servers_own_configuration_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = format!("unix:{}", folder.path().join("s").display());
+    let serve = ["demo", "--interval", "0s", "--blocks", "1", "--listen", &socket];
+    let (mut server, _) = started(&serve);
+    let (output, errors) = run(program().arg("health").env("BITCOIN_GRPC_LISTEN", &socket));
+    let first = output.status.success() || errors.contains("NOT_SERVING");
+    assert!(first && healthy(&socket).0, "{errors}");
+    signal(&server, "-TERM");
+    assert!(server.wait().unwrap().success());
+    let (output, errors) = run(program().args(["health", "--listen", &socket]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains(&socket), "{errors}");
+}
+
+#[test]
+fn health_says_what_to_do_if_every_listener_is_encrypted() {
+    let tls = ["health", "--tls-cert", "c.pem", "--tls-key", "k.pem"];
+    let (output, errors) = run(program().args(tls));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains("--listen"), "{errors}");
 }
 
 #[test]

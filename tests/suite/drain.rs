@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bitcoin_grpc::error::CallError;
+use bitcoin_grpc::frontend::grpc::services::echo_client::EchoClient;
 use bitcoin_grpc_contract::Reply;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -83,6 +86,31 @@ async fn a_watcher_is_told() {
     assert!(health.message().await.unwrap().is_none());
     stopped.await.unwrap().unwrap();
     assert!(start.elapsed() < Duration::from_secs(4), "it waited for the limit");
+}
+
+#[tokio::test]
+async fn who_was_connected_before_the_end_is_still_served() {
+    let harness = Harness::start(echo()).await;
+    let mut connected = Vec::new();
+    for _ in 0..5 {
+        connected.push(TcpStream::connect(&harness.address).await.unwrap());
+    }
+    // None of them has said anything; some are still where the system keeps them.
+    let stopped = harness.stop();
+    while !stopped.is_finished() && connected.len() > 1 {
+        let stream = connected.pop();
+        let mut once = stream.map(TokioIo::new);
+        let connect = tower::service_fn(move |_: http::Uri| {
+            std::future::ready(once.take().ok_or_else(|| std::io::Error::other("once only")))
+        });
+        let endpoint = Endpoint::from_static("http://nobody");
+        let channel = endpoint.connect_with_connector(connect).await.unwrap();
+        let reply = EchoClient::new(channel).echo(echo_request("in time")).await;
+        assert_eq!(reply.unwrap().into_inner().echo, "in time");
+    }
+    assert_eq!(connected.len(), 1, "the others were not served");
+    // The last one never says anything, and does not hold up the end.
+    tokio::time::timeout(Duration::from_secs(5), stopped).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
