@@ -2,7 +2,8 @@
 //!
 //! [`schema`] and [`facts`] are what it reads: the compiled, annotated schema of the newest
 //! interfaces, and the wire facts of every generation. [`contract`] derives the services and
-//! messages, [`lock`] keeps their numbers, [`proto`] writes them. [`layout`] finds out which
+//! messages, [`lock`] keeps their numbers, [`proto`] writes them, and
+//! [`reference`] writes them as pages for people. [`layout`] finds out which
 //! methods a generation has and how its structs differ, and [`glue`] writes the Rust that carries
 //! values across.
 
@@ -17,6 +18,7 @@ pub mod lock;
 pub mod names;
 pub mod output;
 pub mod proto;
+pub mod reference;
 pub mod schema;
 
 pub use error::Error;

@@ -1,5 +1,5 @@
 //! Writes what is generated and committed: the compiled schema, the layouts of older generations,
-//! and the contract. Run from the project's root: `cargo run -p bitcoin-grpc-codegen`.
+//! the contract, and its pages. Run from the project's root: `cargo run -p bitcoin-grpc-codegen`.
 
 use std::path::Path;
 use std::process::ExitCode;

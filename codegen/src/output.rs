@@ -9,7 +9,7 @@ use crate::facts::Profile;
 use crate::layout::Layouts;
 use crate::lock::{Lock, PACKAGE_FOLDER};
 use crate::schema::Schema;
-use crate::{Error, proto};
+use crate::{Error, proto, reference};
 
 /// Where the project keeps what the generator reads and writes.
 #[derive(Debug, Clone)]
@@ -68,6 +68,12 @@ impl Paths {
     pub fn proto(&self) -> PathBuf {
         self.root.join("proto")
     }
+
+    /// Folder of the contract's pages.
+    #[must_use]
+    pub fn reference(&self) -> PathBuf {
+        self.root.join("docs/api")
+    }
 }
 
 /// All that one pass derives.
@@ -102,6 +108,8 @@ impl Generated {
         let protos = proto::files(&contract, &schema, &lock).into_iter();
         let mut files: BTreeMap<_, _> =
             protos.map(|(name, text)| (folder.join(name), text)).collect();
+        let pages = reference::files(&contract, &schema, &lock).into_iter();
+        files.extend(pages.map(|(name, text)| (paths.reference().join(name), text)));
         let layouts = Layouts::build(&schema, &profiles)?;
         files.insert(paths.schema().join("variants.capnp"), layouts.variants_file(&schema));
         Ok(Self { schema, profiles, contract, layouts, files })

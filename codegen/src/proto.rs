@@ -26,10 +26,10 @@ pub fn files(contract: &Contract, schema: &Schema, lock: &Lock) -> BTreeMap<Stri
     stems.into_iter().map(|stem| (format!("{stem}.proto"), writer.file(stem))).collect()
 }
 
-struct Writer<'a> {
-    contract: &'a Contract,
-    schema: &'a Schema,
-    lock: &'a Lock,
+pub(crate) struct Writer<'a> {
+    pub(crate) contract: &'a Contract,
+    pub(crate) schema: &'a Schema,
+    pub(crate) lock: &'a Lock,
 }
 
 impl Writer<'_> {
@@ -156,16 +156,12 @@ impl Writer<'_> {
     fn field(&self, out: &mut String, field: &ProtoField, requested: bool) {
         let indent = if field.oneof.is_some() { "    " } else { "  " };
         comment(out, indent, &field_doc(field, requested));
-        let label = match (&field.shape, field.optional) {
-            (Shape::List(_), _) => "repeated ",
-            (_, true) => "optional ",
-            _ => "",
-        };
+        let label = label(field);
         let ty = self.type_name(&field.shape);
         let _ = writeln!(out, "{indent}{label}{ty} {} = {};", field.name, field.number);
     }
 
-    fn type_name(&self, shape: &Shape) -> String {
+    pub(crate) fn type_name(&self, shape: &Shape) -> String {
         match shape {
             Shape::Bool => "bool".to_owned(),
             Shape::Int32 => "int32".to_owned(),
@@ -187,6 +183,15 @@ impl Writer<'_> {
     }
 }
 
+/// What stands before a field's type.
+pub(crate) const fn label(field: &ProtoField) -> &'static str {
+    match (&field.shape, field.optional) {
+        (Shape::List(_), _) => "repeated ",
+        (_, true) => "optional ",
+        _ => "",
+    }
+}
+
 fn enumeration_text(out: &mut String, enumeration: &Enumeration) {
     out.push('\n');
     comment(out, "", &enumeration.doc);
@@ -199,23 +204,28 @@ fn enumeration_text(out: &mut String, enumeration: &Enumeration) {
 }
 
 /// `MempoolRemovalReason`, `sizeLimit` → `MEMPOOL_REMOVAL_REASON_SIZE_LIMIT`.
-fn enum_value(enumeration: &str, value: &str) -> String {
+pub(crate) fn enum_value(enumeration: &str, value: &str) -> String {
     format!("{}_{}", snake(enumeration).to_ascii_uppercase(), shouty(value))
 }
 
-fn rpc_doc(rpc: &Rpc) -> String {
-    let class = match rpc.access {
+/// The name of a class of access.
+pub(crate) const fn class(access: Access) -> &'static str {
+    match access {
         Access::Read => "read",
         Access::Submit => "submit",
         Access::Wallet => "wallet",
         Access::Control => "control",
         Access::Lifecycle => "lifecycle",
-    };
+    }
+}
+
+fn rpc_doc(rpc: &Rpc) -> String {
+    let class = class(rpc.access);
     let blocking = if rpc.blocking { " May wait; give it a deadline." } else { "" };
     format!("{}\n\nAccess: {class}.{blocking}", rpc.doc)
 }
 
-fn field_doc(field: &ProtoField, requested: bool) -> String {
+pub(crate) fn field_doc(field: &ProtoField, requested: bool) -> String {
     let mut doc = field.doc.clone();
     let content = match innermost(&field.shape) {
         Shape::Bytes(content) | Shape::String(content) => content_doc(*content),

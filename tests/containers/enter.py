@@ -35,9 +35,10 @@ def confine(spec: dict) -> None:
     os.chroot(spec["root"])
     os.chdir("/")
     if spec["drop_capabilities"]:
-        # As far as the kernel knows capabilities.
-        while libc.prctl(PR_CAPBSET_DROP, confine.dropped, 0, 0, 0) == 0:
-            confine.dropped += 1
+        number = 0
+        # Until the kernel knows no more of them.
+        while libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) == 0:
+            number += 1
     user, group = spec["user"]
     os.setgroups([])
     os.setresgid(group, group, group)
@@ -45,8 +46,6 @@ def confine(spec: dict) -> None:
     if spec["no_new_privileges"] and libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "no_new_privs")
 
-
-confine.dropped = 0
 
 if __name__ == "__main__":
     told = json.loads(sys.argv[1])

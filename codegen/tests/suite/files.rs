@@ -17,7 +17,7 @@ struct Copy(PathBuf);
 impl Copy {
     fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("codegen-{}-{name}", std::process::id()));
-        for part in ["schema", "proto"] {
+        for part in ["schema", "proto", "docs/api"] {
             copy(&root().join(part), &folder.join(part));
         }
         Self(folder)
