@@ -43,7 +43,7 @@ class Client:
 
 def wait_until_served(client: Client) -> None:
     """The balancer may have to find its servers first."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     with client.channel() as channel:
         while True:
             try:
