@@ -92,7 +92,8 @@ async fn a_watcher_is_told() {
 async fn who_was_connected_before_the_end_is_still_served() {
     let harness = Harness::start(echo()).await;
     let mut connected = Vec::new();
-    for _ in 0..5 {
+    // Few enough to be served in the time for late greetings even on a busy machine.
+    for _ in 0..3 {
         connected.push(TcpStream::connect(&harness.address).await.unwrap());
     }
     // None of them has said anything; some are still where the system keeps them.
