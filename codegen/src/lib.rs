@@ -3,7 +3,7 @@
 //! [`schema`] and [`facts`] are what it reads: the compiled, annotated schema of the newest
 //! interfaces, and the wire facts of every generation. [`contract`] derives the services and
 //! messages, [`lock`] keeps their numbers, [`proto`] writes them, and
-//! [`reference`] writes them as pages for people. [`layout`] finds out which
+//! [`mod@reference`] writes them as pages for people. [`layout`] finds out which
 //! methods a generation has and how its structs differ, and [`glue`] writes the Rust that carries
 //! values across.
 
