@@ -27,12 +27,19 @@ impl Json {
     /// Reads a text. Of a broken text everything up to the fault is kept and what is open is closed, as the node does
     /// it: `{` becomes `{}`. An empty text is null.
     pub fn parse(text: &str) -> Self {
-        let mut reader = Reader { rest: text, out: String::new(), closers: Vec::new() };
+        let mut reader = Reader::new(text);
         let complete = reader.value().is_some() && reader.rest.trim_start().is_empty();
         if !complete {
             reader.close_all();
         }
         if reader.out.is_empty() { Self::null() } else { Self(reader.out) }
+    }
+
+    /// Whether a text breaks off between the name of a member and its value. A node that reads it has an object with
+    /// more names than values, and goes wrong as soon as it looks through that.
+    pub fn breaks_off_in_a_member(text: &str) -> bool {
+        let mut reader = Reader::new(text);
+        reader.value().is_none() && reader.name_alone
     }
 
     /// The text.
@@ -52,8 +59,7 @@ impl Json {
 
     /// The elements of an array; none if it is something else.
     pub fn elements(&self) -> Option<Vec<Self>> {
-        let mut reader =
-            Reader { rest: self.0.strip_prefix('[')?, out: String::new(), closers: Vec::new() };
+        let mut reader = Reader::new(self.0.strip_prefix('[')?);
         let mut elements = Vec::new();
         while !reader.rest.starts_with(']') {
             reader.value()?;
@@ -80,9 +86,15 @@ struct Reader<'a> {
     out: String,
     /// Closing brackets still due, innermost last.
     closers: Vec<char>,
+    /// Whether the text broke off behind the name of a member, before anything of its value.
+    name_alone: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { rest: text, out: String::new(), closers: Vec::new(), name_alone: false }
+    }
+
     fn value(&mut self) -> Option<()> {
         self.skip_space();
         match self.rest.chars().next()? {
@@ -127,6 +139,13 @@ impl Reader<'_> {
             return None;
         }
         self.string()?;
+        let depth = self.closers.len();
+        let value = self.member_value();
+        self.name_alone |= value.is_none() && self.closers.len() == depth;
+        value
+    }
+
+    fn member_value(&mut self) -> Option<()> {
         self.skip_space();
         self.rest = self.rest.strip_prefix(':')?;
         self.out.push(':');
@@ -292,6 +311,26 @@ mod tests {
             ("nonsense", "null"),
         ] {
             assert_eq!(Json::parse(text).as_str(), kept, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_value_is_told_from_other_faults() {
+        for text in
+            [r#"{"a""#, r#"{"a":"#, r#"{"a":"\ud800"}"#, r#"[{"b":1,"a":x}]"#, r#"{"a":{"b":"#]
+        {
+            assert!(Json::breaks_off_in_a_member(text), "{text}");
+        }
+        for text in [
+            "{",
+            "[1,",
+            r#"{"a":[x]}"#,
+            r#"{"a":{"#,
+            r#"{"\ud800":1}"#,
+            r#"["\ud800"]"#,
+            r#"{"a":1}"#,
+        ] {
+            assert!(!Json::breaks_off_in_a_member(text), "{text}");
         }
     }
 

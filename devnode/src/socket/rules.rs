@@ -53,6 +53,9 @@ pub(super) struct Rules {
     pub(super) bounds: Bounds,
     /// Whether options that a client leaves out have the defaults of the schema. Else they are zero.
     pub(super) option_defaults: bool,
+    /// Whether a template's coinbase has nothing but the height in its script, and is not made longer where that is
+    /// too short for a block.
+    pub(super) bare_coinbases: bool,
     /// Whether a submitted solution is accepted only if it is new and connected. Else anything stored is.
     pub(super) solutions_are_judged: bool,
     /// Whether open connections keep a stopping node from ending.
@@ -83,6 +86,7 @@ const OLDEST: Rules = Rules {
     no_thread: INVALID_THREAD,
     bounds: Bounds::Die,
     option_defaults: false,
+    bare_coinbases: false,
     solutions_are_judged: false,
     waits_for_clients: true,
     lost_handlers: LostHandlers::DieWhenStopping,
@@ -105,6 +109,7 @@ const FEBRUARY_2026: Rules = Rules {
     busy: Busy::OneWaits,
     bounds: Bounds::Clamp,
     option_defaults: true,
+    bare_coinbases: true,
     waits_for_clients: false,
     lost_handlers: LostHandlers::Die,
     dropped_handlers_end: true,
@@ -124,6 +129,7 @@ const NEWEST: Rules = Rules {
     pool: true,
     no_thread: "no thread specified and no pool configured",
     bounds: Bounds::Throw,
+    bare_coinbases: false,
     solutions_are_judged: true,
     lost_handlers: LostHandlers::Forgotten,
     ..CORE_31

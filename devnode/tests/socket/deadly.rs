@@ -250,3 +250,23 @@ fn newer_nodes_answer_with_the_exception() {
     });
     assert_eq!(seen, (80, 69));
 }
+
+/// Half of a surrogate pair ends the reading of JSON. In a list of parameters that is the end of the list.
+#[test]
+fn a_parameter_with_a_name_and_no_value_is_a_death() {
+    let profile = "pr10102-2026-02";
+    let mut seen = Vec::new();
+    with_world(profile, recorded_node(profile), async |world| {
+        let texts = [r#"{"command":"\ud800"}"#, r#"["\ud800"]"#, r#"{"command":"help"}"#];
+        for text in texts {
+            let params = json!({ "command": "help", "params": text, "uri": "" });
+            let case = case("Node.executeRpc", vec![], vec![]);
+            let client = FactsClient::connect(&world).await;
+            let object = client.make(case.interface).await;
+            let (reply, died) = call(&client, &object, &case, &params, &world.shared.deaths).await;
+            seen.push((reply.is_ok(), died));
+            client.close().await;
+        }
+    });
+    assert_eq!(seen, [(false, true), (true, false), (true, false)]);
+}

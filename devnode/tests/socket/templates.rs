@@ -7,6 +7,9 @@ use bitcoin_grpc_devnode::miner::solve;
 
 use crate::client::{Client, Object, new_call, node_of, with_devnode, with_node};
 
+/// Height of the lowest tip on which every generation makes a template.
+const LOWEST: u32 = 16;
+
 fn create(weight: u64, sigops: u64) -> Request {
     let options = v1::BlockCreateOptions {
         use_mempool: Some(true),
@@ -24,9 +27,9 @@ fn create_plain(cooldown: Option<bool>) -> Request {
 }
 
 /// What became of options out of bounds: a template, an exception, or the end of the node.
-fn outcome(profile: &str, request: &Request) -> &'static str {
+fn outcome(profile: &str, blocks: u32, request: &Request) -> &'static str {
     let mut seen = "";
-    let deaths = with_devnode(profile, 1, async |client: Client| {
+    let deaths = with_devnode(profile, blocks, async |client: Client| {
         let mining = client.make(Service::Mining).await.expect("made");
         seen = match client.template(&mining, request).await {
             Ok(template) => template.map_or("none", |_| "template"),
@@ -46,16 +49,31 @@ fn bounds_of_options_differ() {
         ("pr10102-2026-02", ["death", "template", "template"]),
         ("core-32", ["exception", "exception", "exception"]),
     ] {
-        let seen = [&low, &heavy, &busy].map(|request| outcome(profile, request));
+        let seen = [&low, &heavy, &busy].map(|request| outcome(profile, LOWEST, request));
         assert_eq!(seen, expected, "{profile}");
-        assert_eq!(outcome(profile, &create(2000, 0)), "template", "{profile}");
+        assert_eq!(outcome(profile, LOWEST, &create(2000, 0)), "template", "{profile}");
+    }
+}
+
+/// The height of a block up to 16 is one byte of script, and a coinbase's has to have two.
+#[test]
+fn templates_on_low_chains_end_generations_with_bare_coinbases() {
+    for (profile, below) in [
+        ("core-30", "template"),
+        ("pr29409-2025-05", "template"),
+        ("pr10102-2026-02", "death"),
+        ("core-31", "death"),
+        ("core-32", "template"),
+    ] {
+        assert_eq!(outcome(profile, LOWEST - 1, &create(8000, 400)), below, "{profile}");
+        assert_eq!(outcome(profile, LOWEST, &create(8000, 400)), "template", "{profile}");
     }
 }
 
 /// What becomes of a call without options. The contract would fill them in where the schema has no defaults, so the
 /// call is made bare. In the release 30 it has no context.
 fn without_options(profile: &str) -> bool {
-    let deaths = with_devnode(profile, 1, async |client: Client| {
+    let deaths = with_devnode(profile, LOWEST, async |client: Client| {
         let mining = client.make(Service::Mining).await.expect("made");
         let method = bitcoin_grpc_contract::Method::MiningCreateNewBlock;
         let slot = client.world.profile.slot(method);
@@ -110,7 +128,7 @@ async fn block_of(client: &Client, template: &Object) -> bitcoin::Block {
 #[test]
 fn a_solution_becomes_the_tip() {
     for profile in ["pr29409-2025-05", "core-30", "pr10102-2026-02", "core-31", "pr10102-2026-07"] {
-        with_devnode(profile, 2, async |client: Client| {
+        with_devnode(profile, LOWEST, async |client: Client| {
             let mining = client.make(Service::Mining).await.expect("made");
             let template = client.template(&mining, &create(8000, 400)).await.expect("answered");
             let template = template.expect("a template");

@@ -67,7 +67,7 @@ pub(super) async fn answer(object: &Object, request: Request) -> Result<Answered
     }
     match (&object.kind, &request) {
         (Kind::Template(template), Request::BlockTemplateWaitNext(q)) => {
-            Ok(wait::next(object, template, q).await)
+            wait::next(object, template, q).await
         }
         (Kind::Template(template), Request::BlockTemplateSubmitSolution(q)) => {
             template::submit(object, template, q).map(Answered::Reply)

@@ -2,9 +2,10 @@
 
 use bitcoin_grpc_contract::{Reply, Request, v1};
 
-use super::Answer;
+use super::{Answer, Fault};
 use crate::node::Node;
 use crate::rpc;
+use crate::settings::Json;
 
 /// Commands that may connect blocks, by how their names begin.
 const BLOCK_COMMANDS: [&str; 5] =
@@ -45,6 +46,10 @@ pub(super) fn change(node: &mut Node, request: &Request) -> Answer {
         Request::RpcExecuteRpc(q) => {
             let response = rpc::answer(node, &q.request);
             Reply::RpcExecuteRpc(v1::RpcExecuteRpcResponse { response })
+        }
+        // Seen on February 2026: half of a surrogate pair in a named parameter.
+        Request::NodeExecuteRpc(q) if Json::breaks_off_in_a_member(&q.params) => {
+            return Some(Err(Fault::Dies("a parameter with a name and no value".to_owned())));
         }
         Request::NodeExecuteRpc(q) => {
             let (rpc_error, result) = match rpc::execute(node, &q.method, &q.params) {

@@ -8,6 +8,7 @@ use super::mining::{options, tip};
 use super::{Answered, Fault, block_hash};
 use crate::clock::Clock;
 use crate::consensus::MAX_MONEY;
+use crate::miner::TemplateOptions;
 use crate::node::Node;
 use crate::socket::interrupt::Interrupt;
 use crate::socket::object::Object;
@@ -22,6 +23,10 @@ const STALE_TIP: i64 = 20 * 60;
 
 /// Seconds that a template waits at least and at most for blocks whose headers are known.
 const CATCHING_UP: (u64, u64) = (3, 20);
+
+/// Lowest tip on which a script with nothing but the height is long enough for a coinbase, which needs two bytes
+/// (`consensus/tx_check.cpp`): heights up to 16 are one byte.
+const LOWEST_BARE_PARENT: u32 = 16;
 
 /// Why a wait ended early.
 enum Woken<T> {
@@ -89,8 +94,17 @@ pub(super) async fn create_new_block(
     if q.cooldown == Some(true) && !caught_up(shared, &object.interrupt).await {
         return Ok(Answered::Reply(none));
     }
-    let made = shared.node().create_template(&options);
-    Ok(Answered::Template(Template::new(options, made)))
+    template(object, &shared.node(), options).map(Answered::Template)
+}
+
+/// Makes a template, if a block of its height can have the coinbase that the generation makes.
+fn template(object: &Object, node: &Node, options: TemplateOptions) -> Result<Template, Fault> {
+    if object.connection.rules.bare_coinbases && node.tip().height() < LOWEST_BARE_PARENT {
+        let why = "TestBlockValidity failed: bad-cb-length";
+        return Err(object.thrown(why, why.to_owned()));
+    }
+    let made = node.create_template(&options);
+    Ok(Template::new(options, made))
 }
 
 /// Waits for the end of the initial download, and for blocks that should come at any moment. False if that was ended.
@@ -147,23 +161,23 @@ pub(super) async fn next(
     object: &Object,
     template: &Template,
     q: &v1::BlockTemplateWaitNextRequest,
-) -> Answered {
+) -> Result<Answered, Fault> {
     let connection = &object.connection;
     let goal = Goal::of(q.options.as_ref(), connection.rules.option_defaults);
-    match next_template(&connection.shared, template, &object.interrupt, &goal).await {
+    Ok(match next_template(object, template, &goal).await? {
         Some(next) => Answered::Template(next),
         None => Answered::Reply(Reply::BlockTemplateWaitNext(v1::BlockTemplateWaitNextResponse {
             template: None,
         })),
-    }
+    })
 }
 
 async fn next_template(
-    shared: &Shared,
+    object: &Object,
     template: &Template,
-    interrupt: &Interrupt,
     goal: &Goal,
-) -> Option<Template> {
+) -> Result<Option<Template>, Fault> {
+    let (shared, interrupt) = (&object.connection.shared, &object.interrupt);
     let mut now = now_ms(&shared.node());
     let deadline = now + goal.timeout_ms;
     loop {
@@ -172,35 +186,35 @@ async fn next_template(
             node.shutdown_requested() || interrupt.is_raised() || has_new_tip(node, template)
         })
         .await;
-        if let Some(next) = look(&shared.node(), template, interrupt, goal, now) {
-            return next;
+        if let Some(next) = look(object, template, goal, now)? {
+            return Ok(next);
         }
         now = now_ms(&shared.node());
         if now.partial_cmp(&deadline) != Some(std::cmp::Ordering::Less) {
-            return None;
+            return Ok(None);
         }
     }
 }
 
 /// What there is at the end of a tick that began at `now`: nothing yet, the end without a template, or the next one.
 fn look(
-    node: &Node,
-    template: &Template,
-    interrupt: &Interrupt,
+    object: &Object,
+    old: &Template,
     goal: &Goal,
     now: f64,
-) -> Option<Option<Template>> {
-    if stopped(node, interrupt) {
-        return Some(None);
+) -> Result<Option<Option<Template>>, Fault> {
+    let node = &*object.connection.shared.node();
+    if stopped(node, &object.interrupt) {
+        return Ok(Some(None));
     }
     let stale = now > (i64::from(node.tip().time()) + STALE_TIP) as f64 * 1000.0;
-    let due = has_new_tip(node, template) || stale;
+    let due = has_new_tip(node, old) || stale;
     if !due && goal.fee_threshold >= MAX_MONEY.cast_signed() {
-        return None;
+        return Ok(None);
     }
-    let next = Template::new(template.options.clone(), node.create_template(&template.options));
-    let enough = next.fees() >= template.fees().saturating_add(goal.fee_threshold);
-    (due || enough).then_some(Some(next))
+    let next = template(object, node, old.options.clone())?;
+    let enough = next.fees() >= old.fees().saturating_add(goal.fee_threshold);
+    Ok((due || enough).then_some(Some(next)))
 }
 
 fn has_new_tip(node: &Node, template: &Template) -> bool {
