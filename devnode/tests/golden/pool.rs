@@ -172,6 +172,88 @@ fn replacements_must_pay() {
     assert_eq!(told[2], format!("+{}", short(&good)));
 }
 
+/// Confirmed outputs, all of one transaction.
+fn confirmed(node: &mut Node, coin: OutPoint, count: u32) -> Vec<OutPoint> {
+    let split = spend(node, &[coin], 1_000, u64::from(count));
+    assert!(send(node, &split).is_accepted());
+    node.generate(1).unwrap();
+    (0..count).map(|vout| output(&split, vout)).collect()
+}
+
+/// Core gives up at the eleventh block that an operator takes back (`validation.cpp`, InvalidateBlock).
+#[test]
+fn transactions_of_ten_blocks_come_back() {
+    let (mut node, coin) = rich(Generation::default(), &[]);
+    let coins = confirmed(&mut node, coin, 11);
+    let mut mined = Vec::new();
+    for coin in coins {
+        let tx = spend(&node, &[coin], 1_000, 2);
+        assert!(send(&mut node, &tx).is_accepted());
+        node.generate(1).unwrap();
+        mined.push((tx.compute_txid(), node.tip().hash()));
+    }
+    node.invalidate(&mined[0].1).unwrap();
+    let waits = mined.iter().map(|(txid, _)| node.is_in_mempool(txid));
+    assert_eq!(waits.collect::<Vec<_>>(), [vec![false], vec![true; 10]].concat());
+}
+
+/// The first rule of BIP 125 as Core has it (`policy/rbf.cpp`, PaysMoreThanConflicts).
+#[test]
+fn replacements_must_pay_more_for_each_byte() {
+    let (mut node, coin) = rich(Generation::default(), &[]);
+    let old = spend(&node, &[coin], 10_000, 2);
+    assert!(send(&mut node, &old).is_accepted());
+    let large = spend(&node, &[coin], 15_000, 40);
+    let error = send(&mut node, &large).error().to_owned();
+    assert!(error.contains("; new feerate 0.00") && error.contains(" <= old feerate"), "{error}");
+    let mut same = old.clone();
+    same.input[0].sequence = Sequence::ENABLE_LOCKTIME_NO_RBF;
+    let error = send(&mut node, &same).error().to_owned();
+    assert!(error.contains("; new feerate 0.00") && error.contains(" <= old feerate"), "{error}");
+}
+
+/// The second (HasNoNewUnconfirmed), which clusters made superfluous.
+#[test]
+fn replacements_bring_no_waiting_parents() {
+    for (generation, refused) in
+        [(Generation::Pr29409May2025, true), (Generation::Pr10102February2026, false)]
+    {
+        let (mut node, coin) = rich(generation, &[]);
+        let coins = confirmed(&mut node, coin, 2);
+        let (old, other) =
+            (spend(&node, &coins[..1], 1_000, 2), spend(&node, &coins[1..], 1_000, 2));
+        assert!(send(&mut node, &old).is_accepted() && send(&mut node, &other).is_accepted());
+        let rival = spend(&node, &[coins[0], output(&other, 0)], 50_000, 2);
+        let verdict = send(&mut node, &rival);
+        assert_eq!(verdict.is_accepted(), !refused, "{}", verdict.error());
+        if refused {
+            let why = format!("replacement {} adds unconfirmed input, idx 1", rival.compute_txid());
+            assert_eq!(verdict.error(), format!("replacement-adds-unconfirmed, {why}"));
+        }
+    }
+}
+
+/// The fifth (GetEntriesForConflicts): a hundred may leave, their descendants counted.
+#[test]
+fn replacements_put_out_a_hundred_at_most() {
+    let (mut node, coin) = rich(Generation::default(), &[]);
+    let coins = confirmed(&mut node, coin, 5);
+    for (place, family) in [24, 24, 24, 24, 0].into_iter().enumerate() {
+        let parent = spend(&node, &coins[place..=place], 1_000, 25);
+        assert!(send(&mut node, &parent).is_accepted());
+        for vout in 0..family {
+            let child = spend(&node, &[output(&parent, vout)], 1_000, 2);
+            assert!(send(&mut node, &child).is_accepted());
+        }
+    }
+    let rival = spend(&node, &coins, 500_000, 2);
+    let error = send(&mut node, &rival).error().to_owned();
+    assert!(error.starts_with("too many potential replacements"), "{error}");
+    assert!(error.ends_with("too many potential replacements (101 > 100)"), "{error}");
+    let rival = spend(&node, &coins[..4], 500_000, 2);
+    assert!(send(&mut node, &rival).is_accepted());
+}
+
 #[test]
 fn the_oldest_generation_replaces_only_what_allows_it() {
     let (mut node, coin) = rich(Generation::Pr10102July2024, &[]);
