@@ -476,13 +476,14 @@ interface Wallet @0xc5f5ca46c6495fcf $G.access(wallet) $G.service("named") {
   ) -> (
     result :WalletTx $G.name("wallet_tx") $G.doc("Without tx when unknown.")
   ) $G.idempotent;
-  # A transaction as the wallet sees it. One with a pay-to-anchor output kills the node on the branch of 2026.
+  # A transaction as the wallet sees it. One with a pay-to-anchor output, of which the node on the branch of 2026
+  # dies, is refused there.
 
   getWalletTxs @35 (context :Context) -> (
     result :List(WalletTx) $G.name("wallet_txs") $G.doc("By txid.")
   ) $G.idempotent;
-  # All transactions of the wallet. A pay-to-anchor output in any of them kills the node on the branch of
-  # 2026.
+  # All transactions of the wallet. Refused where one of them has a pay-to-anchor output, of which the node
+  # on the branch of 2026 dies.
 
   tryGetTxStatus @36 (
     context :Context,

@@ -165,6 +165,26 @@ fn a_chain_too_low_for_a_bare_coinbase_gets_no_template() {
 }
 
 #[test]
+fn a_chain_taken_back_too_low_ends_waits_for_the_next_template() {
+    local(async || {
+        for (profile, answered) in
+            [("core-31", false), ("core-32", true), ("pr10102-2026-02", false)]
+        {
+            let dev = Dev::start(profile, |_| {}).await;
+            let lease = dev.template().await;
+            let tip = dev.node.node().tip().hash();
+            dev.node.change(|node| node.invalidate(&tip)).unwrap();
+            let answer = dev.ask(next(&lease, Some(2000.0))).await;
+            let answer = answer.map(|answer| answer.template.is_some()).map_err(|e| e.reason());
+            let expected = if answered { Ok(true) } else { Err("REFUSED_FOR_SAFETY") };
+            assert_eq!(answer, expected, "{profile}");
+            dev.lives();
+            dev.handle.shutdown().await;
+        }
+    });
+}
+
+#[test]
 fn a_template_is_made_used_and_destroyed() {
     local(async || {
         for profile in GENERATIONS {

@@ -149,6 +149,10 @@ pub(in crate::backend::ipc) async fn wait(caller: Caller<'_>, id: &WaitId, holdi
 }
 
 async fn turn(caller: Caller<'_>, goal: &Goal, length: Duration) -> Result<Turn, CallError> {
+    // A better template is a new one, and the chain may have been taken back since the last.
+    if matches!(goal, Goal::Next { .. }) && too_low(caller).await? {
+        return Err(CallError::Refused { method: Method::BlockTemplateWaitNext, why: TOO_LOW });
+    }
     let (reply, objects) = caller.ask_objects(&goal.question(length)).await?;
     let nothing = match (&reply, goal) {
         (Reply::MiningWaitTipChanged(answer), Goal::Tip(known)) => {
