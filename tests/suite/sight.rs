@@ -1,6 +1,7 @@
 //! What operators see: metrics, life and readiness, at the admin listener of the real program.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
 use std::time::Duration;
 
 use bitcoin_grpc::frontend::grpc::services::chain_client::ChainClient;
@@ -35,17 +36,23 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start(flags: &[&str]) -> Self {
+        Self::logging(&[flags, &["--log-level", "error"]].concat(), Stdio::inherit()).await
+    }
+
+    /// The same with a log that goes elsewhere.
+    async fn logging(flags: &[&str], log: Stdio) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("node.sock");
         let mut options = HostOptions::new(&socket, Profile::by_name(PROFILE).unwrap());
         options.chain.blocks = 3;
         let host = Host::start(options).await.unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_bitcoin-grpc"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "error", "--admin", "0"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "0"])
             .args(flags)
             .arg("--node")
             .arg(format!("unix:{}", socket.display()))
-            .stdout(std::process::Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -266,6 +273,47 @@ async fn names_that_are_made_up_make_no_series_and_secrets_are_not_told() {
     for secret in ["made.up", "made_up", "wrong", "alice", token.as_str(), "127.0.0.1"] {
         assert!(!after.text.contains(secret), "{secret} is told");
     }
+}
+
+#[tokio::test]
+async fn every_call_has_one_line_in_the_log_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let (token, line) = tokens::make("alice", None).unwrap();
+    let tokens = written(folder.path(), "tokens", &line);
+    let log = folder.path().join("log");
+    let flags = ["--log", "json", "--log-level", "bitcoin_grpc=debug", "--tokens"];
+    let flags = [&flags[..], &[tokens.to_str().unwrap()]].concat();
+    let world = World::logging(&flags, std::fs::File::create(&log).unwrap().into()).await;
+    let mut chain = world.chain();
+    for _ in 0..3 {
+        chain.relay_dust_fee(v1::ChainRelayDustFeeRequest {}).await.unwrap();
+    }
+    assert!(chain.get_block_hash(v1::ChainGetBlockHashRequest { height: 99 }).await.is_err());
+    let strange = post(&world.address, "/no.such/Method").body(framed(&[])).unwrap();
+    send(&world.address, strange).await;
+    let mut request = tonic::Request::new(v1::ChainRelayDustFeeRequest {});
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    world.chain().relay_dust_fee(request).await.unwrap();
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let told: Vec<_> = lines
+        .map(|line| line["fields"].clone())
+        .filter(|fields| {
+            ["call ended", "request refused"].contains(&fields["message"].as_str().unwrap_or(""))
+        })
+        .collect();
+    let of = |name: &str, value: &str| told.iter().filter(|fields| fields[name] == value).count();
+    assert_eq!((of("message", "call ended"), of("message", "request refused")), (5, 1));
+    assert_eq!((of("method", "RelayDustFee"), of("service", "Chain"), of("code", "OK")), (4, 5, 4));
+    assert_eq!((of("code", "OUT_OF_RANGE"), of("reason", "HEIGHT_ABOVE_TIP")), (1, 1));
+    assert_eq!(
+        (of("caller", "anonymous"), of("origin", "local"), of("caller", "alice")),
+        (4, 4, 1)
+    );
+    assert_eq!(of("reason", "IDENTITY_REQUIRED"), 1);
+    let called = told.iter().filter(|fields| fields["message"] == "call ended");
+    assert!(called.clone().all(|fields| fields["milliseconds"].as_f64().unwrap() < 30_000.0));
+    assert!(!text.contains(&token) && !text.contains(line.split(' ').nth(1).unwrap()));
 }
 
 #[tokio::test]
