@@ -21,6 +21,10 @@ pub struct Call {
     pub grants: Arc<Grants>,
     /// When the caller stops waiting. The deadline layer sets it where the caller did not.
     pub deadline: Option<Instant>,
+    /// The listener that it came in at, by its place among them.
+    pub listener: u16,
+    /// The line in which it waits wherever there is one. Admission gives each caller its own.
+    pub line: u64,
     /// The trace that the caller says it is a part of.
     pub trace: Parent,
 }

@@ -74,6 +74,14 @@ pub enum CallError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// One of the limits of the caller, or a rate, was met. Nothing was sent.
+    #[error("{limit}")]
+    Limited {
+        /// Which.
+        limit: Limit,
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// As many streams are open as may be. Nothing was sent.
     #[error("{limit} streams are open, which is all there may be")]
     TooManyStreams {
@@ -180,6 +188,9 @@ impl CallError {
             Self::FieldNotInProfile { .. } => Reason::FieldNotInNode,
             Self::Refused { .. } => Reason::RefusedForSafety,
             Self::Busy { .. } => Reason::TooManyCalls,
+            Self::Limited { limit: Limit::OwnCalls, .. } => Reason::TooManyCallsOfCaller,
+            Self::Limited { limit: Limit::OwnRate, .. } => Reason::RateOfCallerExceeded,
+            Self::Limited { limit: Limit::Rate, .. } => Reason::RateExceeded,
             Self::TooManyStreams { .. } => Reason::TooManyStreams,
             Self::NotificationsUnsafe { .. } => Reason::NotificationsUnsafe,
             Self::NotificationsOff => Reason::NotificationsOff,
@@ -199,6 +210,20 @@ impl CallError {
             Self::Internal(_) => Reason::Internal,
         }
     }
+}
+
+/// A limit besides the length of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Limit {
+    /// Calls of the caller that wait.
+    #[error("too many calls of this caller are waiting")]
+    OwnCalls,
+    /// Calls of the caller in a second.
+    #[error("this caller calls too often")]
+    OwnRate,
+    /// Calls of all callers in a second.
+    #[error("there are too many calls")]
+    Rate,
 }
 
 /// Why there is no lease by some handle.

@@ -11,6 +11,7 @@ pub mod backend;
 pub mod call;
 pub mod config;
 pub mod error;
+mod fair;
 pub mod frontend;
 pub mod layer;
 pub mod metrics;

@@ -73,7 +73,9 @@ impl RuleBook {
     pub(super) fn door(&mut self, config: &RulesConfig, rules: Rules, entrance: Entrance) -> Door {
         let (sender, rules) = watch::channel(Arc::new(rules));
         self.0.push((config.clone(), sender));
-        Door { entrance, rules }
+        // There are no more listeners than file descriptors; beyond the number, they would be one.
+        let listener = u16::try_from(self.0.len()).unwrap_or(u16::MAX);
+        Door { listener, entrance, rules }
     }
 
     /// Reads everything anew. If anything is wrong, everything stays as it was.

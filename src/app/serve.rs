@@ -159,7 +159,7 @@ pub fn looker(signs: Arc<VitalSigns>, layers: Layers, leases: Leases) -> Looker 
         });
         Look {
             admission: layers.admission.look(),
-            identities: 0,
+            identities: layers.admission.identities(),
             streams: layers.streams.open(),
             leases: leases.held(),
             ready: states.iter().all(|state| matches!(state, NodeState::Ready(_))),

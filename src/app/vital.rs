@@ -129,6 +129,8 @@ async fn tip(probe: &Stack, node: &NodeInfo) -> Result<Option<i32>, String> {
         caller: Caller::Local,
         grants: Default::default(),
         deadline,
+        listener: 0,
+        line: 0,
         trace: Default::default(),
     };
     let reply = timeout(ANSWER, probe.call(call)).await;

@@ -23,7 +23,7 @@ use crate::app::server::ServerConfig;
 use crate::backend::ipc::{IpcConfig, LeaseConfig, Leases, Notifications, Place};
 use crate::frontend::grpc::ConnectionLimits;
 use crate::frontend::tokens::checked_name;
-use crate::layer::admission::Limits;
+use crate::layer::admission::{Limits, OwnLimits};
 use crate::layer::deadline::Deadlines;
 use crate::layer::rights::Rights;
 use crate::layer::streams::StreamLimits;
@@ -42,6 +42,9 @@ const MAX_WORKERS: usize = 64;
 /// Most threads of the node, each a thread of its process with a stack, for each kind of call. So
 /// many waits at once are more than a pool of miners needs.
 const MAX_NODE_THREADS: usize = 1024;
+
+/// Highest rate that can be set, in calls a second: more than any node answers.
+const MAX_RATE: u32 = 1_000_000;
 
 /// A token to make.
 #[derive(Debug, Clone, Default)]
@@ -251,6 +254,15 @@ fn limits(reader: &mut Reader<'_>, blocking_threads: usize) -> Limits {
         // More could not be under way anyway.
         in_flight_blocking: count(reader, "in-flight-blocking", blocking_threads),
         queue_blocking: reader.one("queue-blocking", number).unwrap_or(Limits::QUEUE_BLOCKING),
+        rate: reader.one("rate", rate),
+        own: OwnLimits {
+            in_flight: reader.one("in-flight-per-caller", positive).map(NonZeroUsize::get),
+            in_flight_blocking: reader
+                .one("in-flight-blocking-per-caller", positive)
+                .map(NonZeroUsize::get),
+            queue: reader.one("queue-per-caller", number),
+            rate: reader.one("rate-per-caller", rate),
+        },
     }
 }
 
@@ -329,6 +341,16 @@ pub(super) fn profile(text: &str) -> Result<&'static Profile, String> {
 pub(super) fn access(text: &str) -> Result<Access, String> {
     let class = Access::ALL.into_iter().find(|class| class.name() == text);
     class.ok_or_else(|| format!("is none of {}", Access::ALL.map(Access::name).join(", ")))
+}
+
+/// Calls in a second.
+fn rate(text: &str) -> Result<u32, String> {
+    checked_rate(text.parse().ok())
+}
+
+pub(super) fn checked_rate(rate: Option<u32>) -> Result<u32, String> {
+    let rate = rate.filter(|rate| (1..=MAX_RATE).contains(rate));
+    rate.ok_or_else(|| format!("is no number of calls in a second from 1 to {MAX_RATE}"))
 }
 
 pub(super) fn number(text: &str) -> Result<usize, String> {

@@ -238,6 +238,11 @@ fn the_help_tells_the_defaults_that_hold() {
         // These are told in words.
         if [
             "admin",
+            "in-flight-per-caller",
+            "in-flight-blocking-per-caller",
+            "queue-per-caller",
+            "rate",
+            "rate-per-caller",
             "otlp",
             "otlp-sample",
             "datadir",
@@ -268,6 +273,19 @@ fn the_help_tells_the_defaults_that_hold() {
         told += 1;
     }
     assert!(told > 15);
+}
+
+#[test]
+fn limits_of_one_caller_are_read() {
+    let flags =
+        [("in-flight-per-caller", "7"), ("queue-per-caller", "0"), ("rate-per-caller", "9")];
+    let limits = mean(&flags).unwrap().limits;
+    let own =
+        OwnLimits { in_flight: Some(7), queue: Some(0), rate: Some(9), ..OwnLimits::default() };
+    assert_eq!((limits.own, limits.rate), (own, None));
+    for (name, bad) in [("rate", "0"), ("rate", "1000001"), ("rate-per-caller", "x")] {
+        assert_eq!(faults(&[(name, bad)]).len(), 1, "{name} {bad}");
+    }
 }
 
 #[test]

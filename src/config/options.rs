@@ -579,6 +579,46 @@ pub const OPTIONS: &[Opt] = &[
     ),
     option!(
         Limits,
+        "in-flight-per-caller",
+        "IN_FLIGHT_PER_CALLER",
+        "N",
+        false,
+        "Short calls of one caller under way at once. A policy can say more finely. Callers without an identity are one for each listener, and for each address of another machine [default: as --in-flight]"
+    ),
+    option!(
+        Limits,
+        "in-flight-blocking-per-caller",
+        "IN_FLIGHT_BLOCKING_PER_CALLER",
+        "N",
+        false,
+        "Waiting calls of one caller under way at once [default: three quarters of --in-flight-blocking]"
+    ),
+    option!(
+        Limits,
+        "queue-per-caller",
+        "QUEUE_PER_CALLER",
+        "N",
+        false,
+        "Calls of one caller that may wait for that [default: three quarters of --queue and of --queue-blocking]"
+    ),
+    option!(
+        Limits,
+        "rate",
+        "RATE",
+        "N",
+        false,
+        "Calls in a second, of all callers together; a second's worth may come at once [default: as many as there are]"
+    ),
+    option!(
+        Limits,
+        "rate-per-caller",
+        "RATE_PER_CALLER",
+        "N",
+        false,
+        "Calls in a second of one caller [default: as many as there are]"
+    ),
+    option!(
+        Limits,
         "lease-time",
         "LEASE_TIME",
         "TIME",

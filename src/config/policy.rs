@@ -11,8 +11,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::fault::{Fault, Faults};
+use super::meant::checked_rate;
 use super::secret::read_guarded;
 use crate::frontend::tokens::checked_name;
+use crate::layer::admission::OwnLimits;
 use crate::layer::rights::{Beside, CommandGrant, Entrance, Grants, Names, Policy, PolicyBuilder};
 
 /// The receiver that stands for every identity.
@@ -38,6 +40,8 @@ struct PolicyFile {
     groups: BTreeMap<Text, Vec<Text>>,
     #[serde(default)]
     grants: Vec<Spanned<GrantTable>>,
+    #[serde(default)]
+    limits: Vec<Spanned<LimitTable>>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +69,16 @@ struct GrantTable {
     rpc_commands: Vec<Text>,
     #[serde(default)]
     rpc_wallets: Vec<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct LimitTable {
+    to: Vec<Text>,
+    in_flight: Option<Spanned<u32>>,
+    in_flight_blocking: Option<Spanned<u32>>,
+    queue: Option<u32>,
+    rate: Option<Spanned<u32>>,
 }
 
 /// Reads a policy file.
@@ -136,6 +150,9 @@ impl<'a> Draft<'a> {
         for grant in &file.grants {
             self.grant(grant);
         }
+        for limits in &file.limits {
+            self.limits(limits);
+        }
     }
 
     fn identity(&mut self, name: &Text, table: &IdentityTable) {
@@ -187,15 +204,18 @@ impl<'a> Draft<'a> {
     }
 
     fn grant(&mut self, grant: &Spanned<GrantTable>) {
-        let table = grant.get_ref();
         let granted = self.granted(grant);
-        if table.to.is_empty() {
-            self.fault_of(grant, "a grant must name to whom it is given");
+        self.give_all(grant, &grant.get_ref().to, &granted);
+    }
+
+    fn give_all<T>(&mut self, table: &Spanned<T>, to: &[Text], granted: &Grants) {
+        if to.is_empty() {
+            self.fault_of(table, "a grant must name to whom it is given");
         }
-        self.unique(&table.to);
-        for text in &table.to {
+        self.unique(to);
+        for text in to {
             match self.receiver(text.get_ref()) {
-                Ok(receiver) => self.give(&receiver, &granted),
+                Ok(receiver) => self.give(&receiver, granted),
                 Err(problem) => self.fault_of(text, problem),
             }
         }
@@ -229,6 +249,34 @@ impl<'a> Draft<'a> {
         let known = self.parts.named.get_key_value(text);
         let known = known.map(|(name, _)| Receiver::Identities(vec![Arc::clone(name)]));
         known.ok_or_else(|| unknown_identity(text))
+    }
+
+    fn limits(&mut self, limits: &Spanned<LimitTable>) {
+        let table = limits.get_ref();
+        for of in [&table.in_flight, &table.in_flight_blocking].into_iter().flatten() {
+            if *of.get_ref() == 0 {
+                self.fault_of(of, "must not be 0; who may call nothing is granted nothing");
+            }
+        }
+        if let Some(rate) = &table.rate
+            && let Err(problem) = checked_rate(Some(*rate.get_ref()))
+        {
+            self.fault_of(rate, problem);
+        }
+        let number = |of: &Option<Spanned<u32>>| of.as_ref().map(|of| *of.get_ref());
+        let count = |number: Option<u32>| number.map(|number| number as usize);
+        let own = OwnLimits {
+            in_flight: count(number(&table.in_flight)),
+            in_flight_blocking: count(number(&table.in_flight_blocking)),
+            queue: count(table.queue),
+            rate: number(&table.rate),
+        };
+        if own == OwnLimits::default() {
+            self.fault_of(limits, "these limits limit nothing");
+        }
+        let mut granted = Grants::default();
+        granted.add_limits(own);
+        self.give_all(limits, &table.to, &granted);
     }
 
     /// What a grant gives.

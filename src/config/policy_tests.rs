@@ -89,6 +89,7 @@ fn an_empty_policy_grants_nothing() {
 #[test]
 fn every_fault_is_refused_with_its_line_and_reason() {
     let grant = |what: &str| format!("[identities]\na = {{}}\n[[grants]]\nto = [\"a\"]\n{what}");
+    let limits = |what: &str| grant(what).replace("grants", "limits");
     let identity = |what: &str| format!("[identities]\n{what}");
     for (text, line, word) in [
         ("colour = 1".to_owned(), 1, "colour"),
@@ -123,12 +124,50 @@ fn every_fault_is_refused_with_its_line_and_reason() {
         (grant("rpc-wallets = [\"a\"]"), 3, "rpc-commands"),
         (grant("rpc_commands = [\"stop\"]"), 5, "rpc_commands"),
         (grant(""), 3, "nothing"),
+        (limits("in-flight = 0"), 5, "must not be 0"),
+        (limits("rate = 0"), 5, "calls in a second"),
+        (limits("speed = 1"), 5, "speed"),
+        (limits(""), 3, "limit nothing"),
+        ("[[limits]]\nto = []\nrate = 1".to_owned(), 1, "to whom"),
+        ("[[limits]]\nto = [\"a\"]\nrate = 1".to_owned(), 2, "no identity"),
     ] {
         let faults = faults(&text);
         assert_eq!(faults.len(), 1, "{faults:?}\n{text}");
         assert!(faults[0].starts_with(&format!("p, line {line}: ")), "{} for\n{text}", faults[0]);
         assert!(faults[0].contains(word), "{} has no {word}", faults[0]);
     }
+}
+
+#[test]
+fn of_several_limits_the_widest_counts_and_they_open_nothing() {
+    let text = r#"
+        [identities]
+        a = {}
+        b = {}
+        [groups]
+        g = ["a", "b"]
+        [[limits]]
+        to = ["@g", "anonymous-remote"]
+        in-flight = 4
+        queue = 2
+        [[limits]]
+        to = ["a"]
+        in-flight = 9
+        rate = 100
+    "#;
+    let policy = parse(text, "p").unwrap();
+    let limits = |in_flight, rate| OwnLimits {
+        in_flight: Some(in_flight),
+        queue: Some(2),
+        rate,
+        ..OwnLimits::default()
+    };
+    assert_eq!(policy.identity("a").limits(), limits(9, Some(100)));
+    assert_eq!(policy.identity("b").limits(), limits(4, None));
+    assert_eq!(policy.identity("c").limits(), OwnLimits::default());
+    let strangers = policy.anonymous(Entrance::Remote);
+    assert_eq!(strangers.limits(), limits(4, None));
+    assert!(strangers.are_none());
 }
 
 #[test]

@@ -85,6 +85,15 @@ reasons! {
     TooManyCalls = "TOO_MANY_CALLS", ResourceExhausted, Call, "proxy", "safe", true,
         "",
         "Too many calls are waiting already. Nothing was sent to the node.";
+    TooManyCallsOfCaller = "TOO_MANY_CALLS_OF_CALLER", ResourceExhausted, Call, "client", "safe", true,
+        "",
+        "As many calls of this caller wait as may. Nothing was sent to the node.";
+    RateOfCallerExceeded = "RATE_OF_CALLER_EXCEEDED", ResourceExhausted, Call, "client", "safe", true,
+        "",
+        "This caller makes more calls in a second than it may. Nothing was sent to the node.";
+    RateExceeded = "RATE_EXCEEDED", ResourceExhausted, Call, "proxy", "safe", true,
+        "",
+        "All callers together make more calls in a second than they may. Nothing was sent to the node.";
     TooManyStreams = "TOO_MANY_STREAMS", ResourceExhausted, Call, "client", "safe, once a stream has ended", false,
         "",
         "As many streams are open as may be, in all, for this caller, or of single wallets. Nothing was sent to the node.";
@@ -181,3 +190,7 @@ impl Reason {
         self.row().code
     }
 }
+
+#[cfg(test)]
+#[path = "reason_tests.rs"]
+mod tests;

@@ -25,6 +25,8 @@ pub struct Rules {
 /// One listener's door. Clones see the same rules.
 #[derive(Debug, Clone)]
 pub struct Door {
+    /// Which listener it is, by its place among them.
+    pub listener: u16,
     /// What kind of listener it is.
     pub entrance: Entrance,
     /// Its rules, as they are now.
@@ -107,7 +109,7 @@ impl Visitor {
             unproven: rules.tokens.is_some()
                 || by_certificate
                 || by_user
-                || **rules.policy.anonymous(entrance) == Grants::default(),
+                || rules.policy.anonymous(entrance).are_none(),
         }
     }
 }
@@ -142,7 +144,7 @@ mod tests {
         evidence: &Evidence,
     ) -> Result<(Caller, bool), BadCredential> {
         let (_, receiver) = watch::channel(Arc::new(self::rules(None, &[])));
-        let door = Door { entrance, rules: receiver };
+        let door = Door { listener: 0, entrance, rules: receiver };
         let visitor = Visitor { door, origin: Caller::Local, proof };
         visitor.standing(rules, evidence).map(|standing| (standing.caller, standing.unproven))
     }

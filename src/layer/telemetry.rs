@@ -224,6 +224,7 @@ fn concerns_operator(error: &CallError) -> bool {
         | CallError::FieldNotInProfile { .. }
         | CallError::Refused { .. }
         | CallError::Busy { .. }
+        | CallError::Limited { .. }
         | CallError::DeadlineExceeded
         // The loss and the return of the node are reported once each, not once for every call.
         | CallError::NoNode(_)

@@ -18,6 +18,8 @@ pub(crate) fn call(request: Request) -> Call {
         caller: Caller::Local,
         grants: Arc::default(),
         deadline: None,
+        listener: 0,
+        line: 0,
         trace: Default::default(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bitcoin_grpc::frontend::grpc::services::echo_client::EchoClient;
-use bitcoin_grpc::layer::admission::Limits;
+use bitcoin_grpc::layer::admission::{Limits, OwnLimits};
 use futures_util::future::join_all;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -43,7 +43,9 @@ async fn ten_thousand_calls_at_once() {
             }
         }
     });
-    let limits = Limits { in_flight: IN_FLIGHT, queue: QUEUE, ..Limits::default() };
+    // All of these callers are one.
+    let own = OwnLimits { queue: Some(QUEUE), ..OwnLimits::default() };
+    let limits = Limits { in_flight: IN_FLIGHT, queue: QUEUE, own, ..Limits::default() };
     let harness = Harness::with(Setup { limits, ..Setup::default() }, backend).await;
     let mut floods = Vec::new();
     for _ in 0..CONNECTIONS {

@@ -1,9 +1,8 @@
 //! Calls on their way to a server thread.
 //!
 //! This is the one place that callers on any thread share with the tasks that own the connection. A
-//! call is sorted by what it will occupy; a free server thread takes the oldest call it may run.
+//! call is sorted by what it will occupy; a free server thread takes the next call it may run, of each caller in turn.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use std::time::Duration;
@@ -19,6 +18,7 @@ use super::spawn::may_come_early;
 use super::waits::{Goal, Member, WaitId, Waits};
 use crate::call::Call;
 use crate::error::CallError;
+use crate::fair::Fair;
 use crate::metrics::NodeMetrics;
 
 /// What a call occupies while it runs.
@@ -114,8 +114,8 @@ pub(super) struct State {
     /// Counts the connections; a server thread of an earlier one takes nothing.
     epoch: u64,
     /// By lane; those with big replies wait apart, so that small ones can pass them.
-    small: [VecDeque<Job>; LANES],
-    big: VecDeque<Job>,
+    small: [Fair<Job>; LANES],
+    big: Fair<Job>,
     waiting: usize,
     running: usize,
     big_running: usize,
@@ -131,7 +131,7 @@ impl Queue {
             gate: Gate::Shut(CallError::NoNode("not connected yet".to_owned())),
             epoch: 0,
             small: Default::default(),
-            big: VecDeque::new(),
+            big: Fair::default(),
             waiting: 0,
             running: 0,
             big_running: 0,
@@ -167,7 +167,7 @@ impl Queue {
         seat: Option<Seat>,
     ) -> Result<oneshot::Receiver<Result<Reply, CallError>>, CallError> {
         let (reply, receiver) = oneshot::channel();
-        let Call { request, deadline, .. } = call;
+        let Call { request, deadline, line, .. } = call;
         let mut state = self.lock();
         let lane = state.lane_of(&request)?;
         if state.is_full() {
@@ -201,8 +201,8 @@ impl Queue {
         };
         state.waiting += 1;
         match job.big {
-            true => state.big.push_back(job),
-            false => state.small[lane as usize].push_back(job),
+            true => state.big.push(line, job),
+            false => state.small[lane as usize].push(line, job),
         }
         drop(state);
         self.work[lane as usize].notify_one();
@@ -308,8 +308,8 @@ impl Queue {
         let mut state = self.lock();
         state.gate = Gate::Shut(why.clone());
         state.waiting = 0;
-        let mut jobs: Vec<_> = state.small.iter_mut().flat_map(std::mem::take).collect();
-        jobs.extend(std::mem::take(&mut state.big));
+        let mut jobs: Vec<_> = state.small.iter_mut().flat_map(Fair::take_all).collect();
+        jobs.extend(state.big.take_all());
         let members = state.waits.take_all();
         drop(state);
         // A caller that left needs no answer.
@@ -444,13 +444,13 @@ impl State {
     }
 
     fn oldest(&mut self, lane: Lane) -> Option<Job> {
-        let small = self.small[lane as usize].front().map(|job| job.turn);
+        let small = self.small[lane as usize].peek().map(|job| job.turn);
         let may_be_big = lane == Lane::Read && self.big_running < self.big_limit;
-        let big = self.big.front().filter(|_| may_be_big).map(|job| job.turn);
+        let big = self.big.peek().filter(|_| may_be_big).map(|job| job.turn);
         match (small, big) {
-            (Some(small), Some(big)) if big < small => self.big.pop_front(),
-            (None, Some(_)) => self.big.pop_front(),
-            _ => self.small[lane as usize].pop_front(),
+            (Some(small), Some(big)) if big < small => self.big.pop(),
+            (None, Some(_)) => self.big.pop(),
+            _ => self.small[lane as usize].pop(),
         }
     }
 }

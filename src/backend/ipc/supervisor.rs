@@ -365,6 +365,8 @@ impl ShutdownPoll {
             caller: Caller::Local,
             grants: Default::default(),
             deadline: None,
+            listener: 0,
+            line: 0,
             trace: Default::default(),
         };
         // Its reply is looked at where all replies are; a full queue shows that the node lives.

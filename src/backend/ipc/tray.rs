@@ -152,6 +152,8 @@ mod tests {
                 request,
                 caller: Caller::Local,
                 grants: Default::default(),
+                listener: 0,
+                line: 0,
                 trace: Default::default(),
                 deadline: None,
             };

@@ -51,7 +51,8 @@ impl Frontend {
     fn call(&self, request: Request, deadline: Option<Instant>, trace: Parent) -> Call {
         let standing = &self.occupant.standing;
         let (caller, grants) = (standing.caller.clone(), Arc::clone(&standing.grants));
-        Call { request, caller, grants, deadline, trace }
+        let listener = self.occupant.listener();
+        Call { request, caller, grants, deadline, listener, line: 0, trace }
     }
 
     async fn unary<M: Unary>(

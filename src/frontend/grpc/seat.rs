@@ -50,6 +50,11 @@ impl Occupant {
         Ok(Self { visitor: Arc::clone(visitor), evidence, standing })
     }
 
+    /// The listener that the caller came in at.
+    pub(super) fn listener(&self) -> u16 {
+        self.visitor.door.listener
+    }
+
     /// Watches whether the same evidence still opens a method.
     pub(super) fn revoked(&self, method: Method) -> Revoked {
         let (visitor, evidence) = (Arc::clone(&self.visitor), self.evidence.clone());

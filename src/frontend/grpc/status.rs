@@ -45,7 +45,9 @@ fn code(code: error::Code) -> Code {
 /// After what time the same call may well succeed; `None` where waiting alone does not help.
 fn retry_after(error: &CallError) -> Option<Duration> {
     match error {
-        CallError::Busy { retry_after } => Some(*retry_after),
+        CallError::Busy { retry_after } | CallError::Limited { retry_after, .. } => {
+            Some(*retry_after)
+        }
         CallError::NoNode(_) => Some(NODE_RETRY),
         CallError::Draining => Some(RESTART_RETRY),
         CallError::StreamEnded { why, .. } => retry_after(why),

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bitcoin_grpc_contract::Access;
 
 use super::*;
+use crate::error::Limit;
 
 const METHOD: Method = Method::ChainGetBlockHash;
 const PROFILE: &str = "core-32";
@@ -19,6 +20,9 @@ fn samples() -> Vec<CallError> {
         CallError::FieldNotInProfile { method: METHOD, profile: PROFILE, field: "memory_load" },
         CallError::Refused { method: METHOD, why: "it would end the node" },
         CallError::Busy { retry_after: Duration::from_millis(100) },
+        CallError::Limited { limit: Limit::OwnCalls, retry_after: Duration::from_millis(100) },
+        CallError::Limited { limit: Limit::OwnRate, retry_after: Duration::from_millis(100) },
+        CallError::Limited { limit: Limit::Rate, retry_after: Duration::from_millis(100) },
         CallError::TooManyStreams { limit: 1 },
         CallError::NotificationsUnsafe { profile: PROFILE },
         CallError::NotificationsOff,

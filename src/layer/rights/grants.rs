@@ -5,6 +5,7 @@ use bitcoin_grpc_contract::{Access, Method, Service};
 use super::Rights;
 use super::commands::{CommandGrant, Commands};
 use crate::error::CallError;
+use crate::layer::admission::OwnLimits;
 
 /// Words of 64 bits that hold a bit for every method.
 const WORDS: usize = Method::ALL.len().div_ceil(64);
@@ -26,6 +27,8 @@ pub struct Grants {
     commands: Commands,
     health: bool,
     reflection: bool,
+    /// How much it may do at once.
+    limits: OwnLimits,
 }
 
 impl Grants {
@@ -74,6 +77,23 @@ impl Grants {
         }
     }
 
+    /// Adds limits. Of several, the widest counts.
+    pub fn add_limits(&mut self, limits: OwnLimits) {
+        self.limits = self.limits.widest(limits);
+    }
+
+    /// How much the caller may do at once, as far as that is said.
+    #[must_use]
+    pub const fn limits(&self) -> OwnLimits {
+        self.limits
+    }
+
+    /// Whether nothing at all is granted.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        Self { limits: OwnLimits::default(), ..self.clone() } == Self::default()
+    }
+
     /// Adds everything that another caller may do.
     pub fn add_all(&mut self, other: &Self) {
         for (word, more) in self.methods.iter_mut().zip(other.methods) {
@@ -82,6 +102,7 @@ impl Grants {
         self.commands.add_all(&other.commands);
         self.health |= other.health;
         self.reflection |= other.reflection;
+        self.add_limits(other.limits);
     }
 
     fn add_methods(&mut self, which: impl Fn(&Method) -> bool) {

@@ -77,6 +77,8 @@ fn a_drain_lets_calls_end() {
                 caller: crate::call::Caller::Local,
                 grants: Default::default(),
                 deadline: None,
+                listener: 0,
+                line: 0,
                 trace: Default::default(),
             },
         );

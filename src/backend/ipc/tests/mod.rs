@@ -81,6 +81,8 @@ impl Bench {
             caller: Caller::Local,
             grants: Default::default(),
             deadline: None,
+            listener: 0,
+            line: 0,
             trace: Default::default(),
         };
         self.pool.clone().call(call).map(|outcome| outcome?.into_reply())

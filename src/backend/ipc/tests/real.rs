@@ -32,6 +32,8 @@ pub(super) async fn ask(pool: &IpcPool, request: Request) -> Result<Reply, CallE
         caller: Caller::Local,
         grants: Default::default(),
         deadline: None,
+        listener: 0,
+        line: 0,
         trace: Default::default(),
     };
     let answer = pool.clone().ready().await?.call(call);

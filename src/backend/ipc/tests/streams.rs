@@ -37,6 +37,8 @@ pub(super) async fn open(bench: &Bench, request: Request) -> Result<EventStream,
         caller: Caller::Local,
         grants: Default::default(),
         deadline: None,
+        listener: 0,
+        line: 0,
         trace: Default::default(),
     };
     timeout(LONG, bench.pool.clone().call(call)).await.expect("in time")?.into_stream()

@@ -77,6 +77,8 @@ impl Dev {
             caller,
             grants: Default::default(),
             deadline: None,
+            listener: 0,
+            line: 0,
             trace: Default::default(),
         })
     }
