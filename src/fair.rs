@@ -61,12 +61,42 @@ impl<T> Fair<T> {
         let value = self.lines.get_mut(&line)?.pop_front();
         self.length -= 1;
         self.turns.push_back(line);
-        if self.lines.get(&line).is_some_and(VecDeque::is_empty) {
+        if self.length_of(line) == 0 {
             self.turns.pop_back();
-            let empty = self.lines.remove(&line);
-            self.spare.extend(empty.filter(|_| self.spare.len() < SPARE));
+            self.end(line);
         }
         value
+    }
+
+    /// Lines in which somebody waits.
+    pub(crate) fn lines(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// How many wait in a line.
+    pub(crate) fn length_of(&self, line: u64) -> usize {
+        self.lines.get(&line).map_or(0, VecDeque::len)
+    }
+
+    /// The line in which most wait.
+    pub(crate) fn longest(&self) -> Option<u64> {
+        self.turns.iter().copied().max_by_key(|line| self.length_of(*line))
+    }
+
+    /// Takes the last of a line.
+    pub(crate) fn pop_last(&mut self, line: u64) -> Option<T> {
+        let value = self.lines.get_mut(&line)?.pop_back();
+        self.length -= 1;
+        if self.length_of(line) == 0 {
+            self.turns.retain(|other| *other != line);
+            self.end(line);
+        }
+        value
+    }
+
+    fn end(&mut self, line: u64) {
+        let empty = self.lines.remove(&line);
+        self.spare.extend(empty.filter(|_| self.spare.len() < SPARE));
     }
 
     /// Throws out what is not wanted.
@@ -121,6 +151,17 @@ mod tests {
         assert_eq!(fair.pop_if(|value| *value != 'a'), Some('x'));
         assert_eq!(fair.pop_if(|value| *value == '?'), None);
         assert_eq!((fair.len(), drained(fair).as_str()), (2, "ay"));
+    }
+
+    #[test]
+    fn the_last_of_the_longest_line_can_be_taken() {
+        let mut fair = filled(&[(1, 'a'), (2, 'x'), (2, 'y'), (2, 'z'), (3, 'p')]);
+        assert_eq!((fair.lines(), fair.longest(), fair.length_of(2)), (3, Some(2), 3));
+        assert_eq!(fair.pop_last(2), Some('z'));
+        assert_eq!((fair.pop_last(1), fair.pop_last(1)), (Some('a'), None));
+        assert_eq!((fair.lines(), fair.len()), (2, 3));
+        assert_eq!(drained(fair), "xpy");
+        assert_eq!(Fair::<char>::default().longest(), None);
     }
 
     #[test]

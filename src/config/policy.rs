@@ -210,7 +210,7 @@ impl<'a> Draft<'a> {
 
     fn give_all<T>(&mut self, table: &Spanned<T>, to: &[Text], granted: &Grants) {
         if to.is_empty() {
-            self.fault_of(table, "a grant must name to whom it is given");
+            self.fault_of(table, "it must be said to whom this is given");
         }
         self.unique(to);
         for text in to {

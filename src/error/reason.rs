@@ -87,7 +87,7 @@ reasons! {
         "Too many calls are waiting already. Nothing was sent to the node.";
     TooManyCallsOfCaller = "TOO_MANY_CALLS_OF_CALLER", ResourceExhausted, Call, "client", "safe", true,
         "",
-        "As many calls of this caller wait as may. Nothing was sent to the node.";
+        "As many calls of this caller wait as may, or it has the longest line and another needed a seat. Nothing was sent to the node.";
     RateOfCallerExceeded = "RATE_OF_CALLER_EXCEEDED", ResourceExhausted, Call, "client", "safe", true,
         "",
         "This caller makes more calls in a second than it may. Nothing was sent to the node.";

@@ -15,6 +15,13 @@ use crate::metrics::exposition::AdmissionLook;
 /// Waiters that left and are still in line, beyond as many as wait: the line is looked through when there are more.
 const LEFT: usize = 64;
 
+/// What is said to who has no seat as there is none.
+const BUSY: CallError = CallError::Busy { retry_after: RETRY_AFTER };
+
+/// What is said to who has no seat, or no longer one, as others have a right to it.
+const TOO_MANY_OF_CALLER: CallError =
+    CallError::Limited { limit: Limit::OwnCalls, retry_after: RETRY_AFTER };
+
 /// Places for calls of one kind.
 ///
 /// While nobody waits, taking a place and giving it back are additions to two numbers each. The queue is locked
@@ -128,14 +135,47 @@ impl Gate {
         if self.closed.load(Ordering::SeqCst) {
             return Err(CallError::Draining);
         }
-        if !take(&self.queued, self.seats) {
-            return Err(CallError::Busy { retry_after: RETRY_AFTER });
-        }
+        let free = take(&self.queued, self.seats);
         if !take(&account.queued[self.kind], seats) {
-            self.queued.fetch_sub(1, Ordering::SeqCst);
-            return Err(CallError::Limited { limit: Limit::OwnCalls, retry_after: RETRY_AFTER });
+            self.queued.fetch_sub(usize::from(free), Ordering::SeqCst);
+            return Err(if free { TOO_MANY_OF_CALLER } else { BUSY });
+        }
+        if !free && !self.make_room(account) {
+            account.queued[self.kind].fetch_sub(1, Ordering::SeqCst);
+            return Err(BUSY);
         }
         Ok(Seat { gate: Arc::clone(self), account: Arc::clone(account) })
+    }
+
+    /// Takes one seat more than there are, for who has less than an even part of them.
+    ///
+    /// The line itself stays as long as there are seats: the last of the longest is sent away, but keeps its seat until
+    /// it has heard of it, as does who was just given a place.
+    fn make_room(&self, account: &Account) -> bool {
+        let mut queue = self.lock();
+        if queue.len() > self.seats {
+            queue.retain(|waiter| !waiter.turn.is_closed());
+        }
+        if queue.len() >= self.seats && !self.shed(&mut queue, account) {
+            return false;
+        }
+        self.queued.fetch_add(1, Ordering::SeqCst);
+        true
+    }
+
+    /// Sends away the last of the longest line if a caller who has just come has less in line than all would have if
+    /// they had the same. The longest is of somebody who has more.
+    fn shed(&self, queue: &mut Fair<Waiter>, account: &Account) -> bool {
+        // This call is counted already.
+        let own = account.queued[self.kind].load(Ordering::SeqCst).saturating_sub(1);
+        let lines = queue.lines() + usize::from(queue.length_of(account.line) == 0);
+        if own >= self.seats / lines {
+            return false;
+        }
+        let longest = queue.longest().filter(|line| queue.length_of(*line) >= own + 2);
+        let Some(waiter) = longest.and_then(|line| queue.pop_last(line)) else { return false };
+        let _ = waiter.turn.send(Err(TOO_MANY_OF_CALLER));
+        true
     }
 
     /// Gives places to those who wait, if there are any of both.

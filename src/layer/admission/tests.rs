@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -223,6 +224,97 @@ async fn rates_are_kept_for_each_and_for_all() {
     assert!(!answers.last().unwrap().is_finished());
 }
 
+type Task = JoinHandle<Result<Outcome, CallError>>;
+
+#[tokio::test(start_paused = true)]
+async fn who_has_nothing_in_line_takes_the_last_seat_of_who_has_most() {
+    let mut bench = bench(1, 8);
+    let mut heavy: Vec<Task> = Vec::new();
+    heavy.push(bench.send(of("a", echo_call("runs"))).await);
+    for (name, calls) in [("a", 5), ("b", 3)] {
+        for _ in 0..calls {
+            heavy.push(bench.send(of(name, echo_call(""))).await);
+        }
+    }
+    assert!(heavy.iter().all(|task| !task.is_finished()), "all seats are taken, and no more");
+    let light = bench.send(of("light", echo_call(""))).await;
+    tokio::task::yield_now().await;
+    // The last call of the longest line; the first of these runs.
+    let shed = heavy.remove(5);
+    assert_eq!(shed.await.unwrap(), OWN_BUSY);
+    assert!(!light.is_finished() && heavy.iter().all(|task| !task.is_finished()));
+    let mut order = Vec::new();
+    for _ in 0..9 {
+        let (call, answer) = bench.calls.recv().await.unwrap();
+        order.push(call.caller.name().to_owned());
+        answer.send(Ok(reply())).unwrap();
+    }
+    assert_eq!(order.join(" "), "a a b light a b a b a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn seats_go_nowhere_if_nobody_has_more_than_one() {
+    let bench = bench(1, 3);
+    let mut waiting = Vec::new();
+    for name in ["runs", "a", "b", "c"] {
+        waiting.push(bench.send(of(name, echo_call(""))).await);
+    }
+    assert_eq!(bench.send(of("d", echo_call(""))).await.await.unwrap(), BUSY);
+    assert!(waiting.iter().all(|task| !task.is_finished()));
+}
+
+/// Callers come in an order that chance decides, to a line that is full most of the time. Who is refused has its even
+/// part already; who is sent away had more than that, and more than whoever took the seat; no seat is made or lost.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_refused_who_has_less_than_an_even_part_of_the_seats() {
+    const SEATS: usize = 12;
+    let mut seed = 3_u64;
+    let mut random = move |n: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % n
+    };
+    let mut bench = bench(1, SEATS);
+    let mut lines: HashMap<u64, Vec<Task>> = HashMap::new();
+    let _runs = bench.send(of("runs", echo_call(""))).await;
+    let mut running = bench.arrived().unwrap().1;
+    let (mut shed, mut refused) = (0, 0);
+    for _ in 0..5000 {
+        if random(4) == 0 {
+            if lines.values().all(Vec::is_empty) {
+                continue;
+            }
+            running.send(Ok(reply())).unwrap();
+            let next = tokio::time::timeout(RETRY_AFTER, bench.calls.recv()).await;
+            let Ok(Some((call, answer))) = next else { break };
+            running = answer;
+            drop(lines.get_mut(&call.caller.name().parse().unwrap()).unwrap().remove(0));
+            continue;
+        }
+        lines.retain(|_, line| !line.is_empty());
+        let before: HashMap<u64, usize> = lines.iter().map(|(n, line)| (*n, line.len())).collect();
+        let (caller, all) = (random(9), before.values().sum::<usize>());
+        let own = before.get(&caller).copied().unwrap_or(0);
+        let even = SEATS / (before.len() + usize::from(own == 0));
+        let task = bench.send(of(&caller.to_string(), echo_call(""))).await;
+        tokio::task::yield_now().await;
+        if task.is_finished() {
+            assert!(all == SEATS && own >= even || own >= most(SEATS), "{caller} of {before:?}");
+            refused += 1;
+            continue;
+        }
+        for (other, line) in &mut lines {
+            if line.last().is_some_and(JoinHandle::is_finished) {
+                assert!(all == SEATS && line.len() > even && line.len() > own + 1, "{before:?}");
+                assert_eq!(line.pop().unwrap().await.unwrap(), OWN_BUSY, "{other}");
+                shed += 1;
+            }
+        }
+        lines.entry(caller).or_default().push(task);
+        assert_eq!(lines.values().map(Vec::len).sum::<usize>(), SEATS.min(all + 1));
+    }
+    assert!(shed > 100 && refused > 100, "{shed} {refused}");
+}
+
 /// Calls of several callers, some of which give up while they wait or run, in an order that chance decides: never more
 /// than the limits under way, nobody waits for ever, and in the end all places and seats are free.
 #[test]
@@ -230,19 +322,21 @@ fn whatever_happens_limits_are_kept_and_everything_is_given_back() {
     for seed in 0..20 {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.unwrap().block_on(rush(seed));
+        // Seats for all, and so few that callers send each other away.
+        let seats = if seed % 2 == 0 { 2000 } else { 6 };
+        runtime.unwrap().block_on(rush(seed, seats));
     }
 }
 
-async fn rush(mut seed: u64) {
+async fn rush(mut seed: u64, seats: usize) {
     const TOTAL: usize = 5;
     const OWN: usize = 3;
     let mut random = move |n: u64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % n
     };
-    let own = OwnLimits { in_flight: Some(OWN), queue: Some(2000), ..OwnLimits::default() };
-    let limits = Limits { in_flight: TOTAL, queue: 2000, own, ..Limits::default() };
+    let own = OwnLimits { in_flight: Some(OWN), queue: Some(seats), ..OwnLimits::default() };
+    let limits = Limits { in_flight: TOTAL, queue: seats, own, ..Limits::default() };
     let layer = AdmissionLayer::new(limits);
     let seen = Arc::new(Seen::default());
     let service = layer.layer(Slow(Arc::clone(&seen)));
@@ -255,7 +349,10 @@ async fn rush(mut seed: u64) {
                 0 => drop(
                     tokio::time::timeout(Duration::from_micros(200), service.oneshot(call)).await,
                 ),
-                _ => drop(service.oneshot(call).await.unwrap()),
+                _ => match service.oneshot(call).await {
+                    Ok(_) => {}
+                    refused => assert!(seats < 400 && (refused == BUSY || refused == OWN_BUSY)),
+                },
             }
         }));
         if random(8) == 0 {
