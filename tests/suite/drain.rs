@@ -62,7 +62,7 @@ async fn a_call_that_does_not_end_is_cut_off_at_the_limit() {
     arrived.notified().await;
     let start = Instant::now();
     harness.stop().await.unwrap().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(20));
     call.await.unwrap().unwrap_err();
 }
 

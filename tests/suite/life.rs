@@ -122,7 +122,7 @@ async fn a_stream_ends_when_its_caller_may_not_have_it_any_more() {
     let (mut ended, mut going) = (open(&a.0).await, open(&b.0).await);
     policy("\"b\"");
     harness.rules.reload().unwrap();
-    let status = tokio::time::timeout(Duration::from_secs(5), ended.message()).await.unwrap();
+    let status = tokio::time::timeout(Duration::from_secs(20), ended.message()).await.unwrap();
     let status = status.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
     assert_eq!(status.get_details_error_info().unwrap().reason, "ACCESS_NOT_GRANTED");

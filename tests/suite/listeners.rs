@@ -82,7 +82,7 @@ async fn what_is_no_http2_inside_tls_is_closed_at_once() {
     stream.write_all(b"GET / HTTP/1.1\r\nhost: node\r\n\r\n").await.unwrap();
     let mut answer = [0; 64];
     let read = tokio::io::AsyncReadExt::read(&mut stream, &mut answer);
-    let ended = tokio::time::timeout(Duration::from_secs(5), read).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
     assert!(!matches!(ended, Ok(1..)), "{ended:?}");
 }
 
@@ -145,7 +145,7 @@ async fn rapid_resets_end_the_connection_and_nothing_else() {
     let mut attacker = TcpStream::connect(&harness.address).await.unwrap();
     attacker.write_all(&bytes).await.unwrap();
     let mut answer = Vec::new();
-    let ended = tokio::time::timeout(Duration::from_secs(5), attacker.read_to_end(&mut answer));
+    let ended = tokio::time::timeout(Duration::from_secs(20), attacker.read_to_end(&mut answer));
     let _ = ended.await.expect("the connection goes on");
     // GOAWAY for ENHANCE_YOUR_CALM.
     assert!(goaways(&answer).contains(&0xb), "{answer:?}");
@@ -260,7 +260,7 @@ async fn listeners_of_a_file_have_their_own_rules_and_reread_them_on_a_signal() 
     written(folder.path(), "tokens", "# revoked");
     let hang_up = Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
     assert!(hang_up.success());
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(30);
     while told(&addresses[0], &known).await != "CREDENTIAL_INVALID" {
         assert!(Instant::now() < end, "the token is still taken");
         tokio::time::sleep(Duration::from_millis(20)).await;

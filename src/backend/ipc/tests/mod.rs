@@ -30,7 +30,7 @@ use crate::error::CallError;
 use fake::{Answer, Fake};
 
 /// Longer than anything here takes, on a busy machine.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 /// A fake node, and a pool that is connected to it.
 struct Bench {

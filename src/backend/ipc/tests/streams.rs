@@ -272,7 +272,7 @@ fn a_fragile_node_that_shuts_down_is_given_no_object_to_stumble_over() {
         let since = std::time::Instant::now();
         bench.node.client_thread("bitcoin-node-1/b-shutoff-2").await.unwrap();
         assert_eq!(bench.node.registered.borrow().len(), 0, "the node goes on with an object");
-        assert!(since.elapsed() < Duration::from_secs(3));
+        assert!(since.elapsed() < Duration::from_secs(10));
         bench.reach(|state| matches!(state, NodeState::Connecting { .. })).await;
         let ended = end(&mut tips).await.unwrap();
         assert_eq!(ended.reason(), "NODE_UNAVAILABLE", "{ended:?}");

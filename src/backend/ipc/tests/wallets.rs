@@ -104,7 +104,7 @@ fn a_wallet_in_steady_use_is_let_go_all_the_same() {
             bench.node.wallets.borrow_mut().clear();
         }
         assert_eq!(refused, Some(CallError::WalletNotLoaded("busy".to_owned())));
-        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         nothing_held(&bench).await;
     });
 }
@@ -195,7 +195,8 @@ fn told(q: &v1::NodeExecuteRpcRequest, transactions: usize, txid: &str, labels: 
             let end = transactions.min((skip + count) as usize);
             let entry = |i| match i == transactions - 1 {
                 true => serde_json::json!({ "txid": txid }),
-                false => serde_json::json!({ "txid": format!("{i:064x}") }),
+                // A payment to several has as many entries.
+                false => serde_json::json!({ "txid": format!("{:064x}", i % 150) }),
             };
             serde_json::Value::from((skip as usize..end).map(entry).collect::<Vec<_>>()).to_string()
         }
