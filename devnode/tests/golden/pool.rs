@@ -180,6 +180,40 @@ fn confirmed(node: &mut Node, coin: OutPoint, count: u32) -> Vec<OutPoint> {
     (0..count).map(|vout| output(&split, vout)).collect()
 }
 
+/// The parent's block is the older one.
+#[test]
+fn parents_come_back_before_their_children() {
+    let (mut node, coin) = rich(Generation::default(), &[]);
+    let mut rival = Node::default();
+    rival.generate(101).unwrap();
+    let parent = spend(&node, &[coin], 1_000, 2);
+    let child = spend_of(&parent);
+    for tx in [&parent, &child] {
+        assert!(send(&mut node, tx).is_accepted());
+        node.generate(1).unwrap();
+    }
+    rival.generate_to(3, &ScriptBuf::from_bytes(vec![0x52])).unwrap();
+    node.set_clock(bitcoin_grpc_devnode::clock::Clock::Mock(rival.now()));
+    for height in [102, 103, 104] {
+        let hash = rival.block_hash_at(height).unwrap();
+        let block = rival.find_block(&hash).unwrap().block().unwrap().as_ref().clone();
+        node.submit_block(block);
+    }
+    assert_eq!(node.tip().hash(), rival.tip().hash());
+    let waits = [&parent, &child].map(|tx| node.is_in_mempool(&tx.compute_txid()));
+    assert_eq!(waits, [true, true]);
+}
+
+/// Spends the first output of a transaction that need not be known.
+fn spend_of(parent: &Transaction) -> Transaction {
+    let mut tx = parent.clone();
+    tx.input[0].previous_output = output(parent, 0);
+    for output in &mut tx.output {
+        output.value = parent.output[0].value / 2 - Amount::from_sat(1_000);
+    }
+    tx
+}
+
 /// Core gives up at the eleventh block that an operator takes back (`validation.cpp`, InvalidateBlock).
 #[test]
 fn transactions_of_ten_blocks_come_back() {

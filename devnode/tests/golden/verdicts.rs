@@ -4,6 +4,7 @@ use bitcoin::block::Version;
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, Block, BlockHash, ScriptBuf, TxMerkleNode, Witness};
 use bitcoin_grpc_devnode::consensus::BlockChecks;
+use bitcoin_grpc_devnode::events::Event;
 use bitcoin_grpc_devnode::miner::{TemplateOptions, solve};
 use bitcoin_grpc_devnode::node::BlockVerdict;
 use bitcoin_grpc_devnode::{Generation, Node};
@@ -75,6 +76,20 @@ fn every_fault_has_its_name() {
     }
 }
 
+/// Not recorded; as Core says it (`validation.cpp`, CheckBlock).
+#[test]
+fn a_block_has_one_coinbase() {
+    let mut node = newest_node();
+    let block = spoilt(&node, |block| {
+        let mut second = block.txdata[0].clone();
+        second.output[0].value = Amount::ZERO;
+        block.txdata.push(second);
+    });
+    let verdict = node.submit_block(block);
+    let expected = ("bad-cb-multiple".to_owned(), "more than one coinbase".to_owned());
+    assert_eq!(said(&verdict), expected);
+}
+
 #[test]
 fn blocks_without_work_root_or_transactions() {
     let mut node = newest_node();
@@ -138,6 +153,38 @@ fn checks_may_be_waived() {
     let old = node.find_block(&node.block_hash_at(100).unwrap()).unwrap().block().unwrap();
     let refused = node.check_block(old, BlockChecks::ALL).unwrap_err();
     assert_eq!(refused.to_string(), "inconclusive-not-best-prevblk");
+}
+
+/// A branch that turns out bad is left again, and nobody is told of a new tip.
+#[test]
+fn a_reorganisation_that_fails_ends_where_it_began() {
+    let (mut node, mut rival) = (Node::default(), Node::default());
+    node.generate(103).unwrap();
+    rival.generate(101).unwrap();
+    rival.generate_to(1, &ScriptBuf::from_bytes(vec![0x52])).unwrap();
+    let good = rival.find_block(&rival.tip().hash()).unwrap().block().unwrap().as_ref().clone();
+    let bad = spoilt(&rival, |block| block.txdata[0].output[0].value += Amount::from_sat(1));
+    rival.generate(1).unwrap();
+    let late = spoilt(&rival, |block| block.header.prev_blockhash = bad.block_hash());
+    node.set_clock(bitcoin_grpc_devnode::clock::Clock::Mock(rival.now()));
+    node.take_events();
+    let tip = node.tip().hash();
+    assert_eq!(node.submit_block(good).reason(), "inconclusive");
+    assert_eq!(node.submit_block(bad).reason(), "inconclusive");
+    assert!(!node.submit_block(late).is_connected());
+    assert_eq!(node.tip().hash(), tip);
+    let told: Vec<String> = node.take_events().iter().filter_map(short).collect();
+    assert_eq!(told, ["-103", "-102", "+102", "-102", "+102", "+103"]);
+}
+
+/// What happened to the chain.
+fn short(event: &Event) -> Option<String> {
+    match event {
+        Event::BlockConnected(news) => Some(format!("+{}", news.height)),
+        Event::BlockDisconnected(news) => Some(format!("-{}", news.height)),
+        Event::TipUpdated(news) => Some(format!("tip {}", news.height)),
+        _ => None,
+    }
 }
 
 #[test]

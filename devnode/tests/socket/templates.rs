@@ -116,6 +116,27 @@ fn templates_wait_for_the_end_of_the_download_unless_told_otherwise() {
     });
 }
 
+/// Networks for tests offer another template once the tip is older than 20 minutes: the next block may be an easy one.
+#[test]
+fn a_tip_grows_stale_in_twenty_minutes() {
+    for (age, offered) in [(1_200, false), (1_201, true)] {
+        let mut node = node_of("core-32", LOWEST);
+        node.set_clock(Clock::Mock(i64::from(node.tip().time()) + age));
+        with_node("core-32", node, async |client: Client| {
+            let mining = client.make(Service::Mining).await.expect("made");
+            let template = client.template(&mining, &create_plain(Some(false))).await;
+            let template = template.expect("answered").expect("a template");
+            let options = v1::BlockWaitOptions { timeout_ms: Some(0.0), fee_threshold_sat: None };
+            let wait = Request::BlockTemplateWaitNext(v1::BlockTemplateWaitNextRequest {
+                options: Some(options),
+                ..Default::default()
+            });
+            let next = client.template(&template, &wait).await.expect("answered");
+            assert_eq!(next.is_some(), offered, "{age} s");
+        });
+    }
+}
+
 async fn block_of(client: &Client, template: &Object) -> bitcoin::Block {
     let request = Request::BlockTemplateGetBlock(v1::BlockTemplateGetBlockRequest::default());
     match client.ask(template, &request, Some(&client.thread)).await.expect("a block") {
