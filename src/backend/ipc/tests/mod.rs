@@ -2,6 +2,7 @@
 
 mod detection;
 mod fake;
+mod guards;
 mod life;
 mod pool;
 mod real;
@@ -75,7 +76,14 @@ impl Bench {
         &self,
         request: Q,
     ) -> impl Future<Output = Result<Reply, CallError>> + Unpin + use<Q> {
-        let request = request.into_request();
+        self.send_any(request.into_request())
+    }
+
+    /// The same with a request of any method.
+    fn send_any(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Reply, CallError>> + Unpin + use<> {
         let call = Call {
             request,
             caller: Caller::Local,

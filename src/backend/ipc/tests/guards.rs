@@ -1,0 +1,88 @@
+//! What is sent or refused depending on what the node says of itself: its settings, and its network.
+
+use bitcoin_grpc_contract::{Method, Reply, Request, v1};
+use tokio::time::timeout;
+
+use super::requests::{sane, transaction};
+use super::{Bench, LONG, local, now};
+
+const FEBRUARY: &str = "pr10102-2026-02";
+
+/// Asks a node that has one setting, for which it gives this JSON, and nothing else set. Whether the request was sent;
+/// what is not is refused for safety.
+async fn sent(request: Request, setting: &'static str, value: &'static str) -> bool {
+    let answer = move |request: Request| match request {
+        Request::ChainGetSetting(q) => {
+            let value = if q.name == setting { value } else { "null" }.to_owned();
+            now(Reply::ChainGetSetting(v1::ChainGetSettingResponse { value }))
+        }
+        Request::ChainGetSettingsList(q) => {
+            let values: Vec<serde_json::Value> = serde_json::from_str(value).unwrap();
+            let values = if q.name == setting { values } else { Vec::new() };
+            let values = values.iter().map(ToString::to_string).collect();
+            now(Reply::ChainGetSettingsList(v1::ChainGetSettingsListResponse { values }))
+        }
+        Request::MiningIsTestChain(_) => {
+            let test_chain = (setting, value) == ("network", "test");
+            now(Reply::MiningIsTestChain(v1::MiningIsTestChainResponse { test_chain }))
+        }
+        _ => None,
+    };
+    let (bench, method) = (Bench::start(FEBRUARY, answer, |_| {}).await, request.method());
+    let answer = timeout(LONG, bench.send_any(request)).await.expect("an answer in time");
+    let count = bench.node.count(method);
+    let reason = answer.map_or_else(|error| error.reason(), |_| "");
+    assert_eq!(count, usize::from(reason != "REFUSED_FOR_SAFETY"), "{method:?}: {reason}");
+    count == 1
+}
+
+fn private() -> Request {
+    Request::ChainBroadcastTransaction(v1::ChainBroadcastTransactionRequest {
+        tx: transaction(),
+        max_tx_fee_sat: 0,
+        broadcast_method: v1::BroadcastMethod::PrivateBroadcast.into(),
+    })
+}
+
+#[test]
+fn settings_decide_what_a_node_survives() {
+    use Method::{ChainDeleteRwSettings, ChainOverwriteRwSetting, ChainRpcEnableDeprecated};
+    let of = |method| sane(method).unwrap();
+    let signers = || Request::NodeListExternalSigners(v1::NodeListExternalSignersRequest {});
+    let cases = [
+        // All that it lists has to be text.
+        (of(ChainRpcEnableDeprecated), "deprecatedrpc", "[]", true),
+        (of(ChainRpcEnableDeprecated), "deprecatedrpc", r#"["a", true]"#, true),
+        (of(ChainRpcEnableDeprecated), "deprecatedrpc", r#"["a", 1]"#, false),
+        (of(ChainRpcEnableDeprecated), "deprecatedrpc", "[null]", false),
+        // A switch, as the node reads it.
+        (private(), "privatebroadcast", "null", false),
+        (private(), "privatebroadcast", "false", false),
+        (private(), "privatebroadcast", r#""0""#, false),
+        (private(), "privatebroadcast", r#""no""#, false),
+        (private(), "privatebroadcast", r#""""#, true),
+        (private(), "privatebroadcast", r#""1""#, true),
+        (private(), "privatebroadcast", "true", true),
+        // A program that may be missing, or fail.
+        (signers(), "signer", "null", true),
+        (signers(), "signer", "false", true),
+        (signers(), "signer", r#""""#, true),
+        (signers(), "signer", r#""/bin/false""#, false),
+        (signers(), "signer", "true", false),
+        // There has to be a file to write to.
+        (of(ChainOverwriteRwSetting), "settings", "null", true),
+        (of(ChainOverwriteRwSetting), "settings", r#""other.json""#, true),
+        (of(ChainOverwriteRwSetting), "settings", "false", false),
+        (of(ChainDeleteRwSettings), "settings", "false", false),
+        // Time stands still for tests only.
+        (of(Method::WalletLoaderSetMockTime), "network", "test", true),
+        (of(Method::WalletLoaderSetMockTime), "network", "main", false),
+        (of(Method::WalletLoaderSchedulerMockForward), "network", "main", false),
+    ];
+    local(async || {
+        for (request, setting, value, expected) in cases {
+            let words = format!("{request:?} with {setting}={value}");
+            assert_eq!(sent(request, setting, value).await, expected, "{words}");
+        }
+    });
+}
