@@ -136,3 +136,23 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bitcoin_grpc_contract::Service;
+
+    use super::*;
+
+    #[test]
+    fn openings_wait_in_a_line_that_has_an_end() {
+        let queue = Arc::new(Queue::new(1, 1, Arc::default()));
+        queue.open(Profile::by_name("pr10102-2026-02").unwrap(), vec![Service::Node]);
+        let hub = Hub::new(Notifications::Always, false, queue);
+        let open = || hub.open(Request::NodeHandleNotifyBlockTip(Default::default()));
+        let waiting: Vec<_> = (0..1024).map(|_| open().unwrap()).collect();
+        assert_eq!(open().unwrap_err(), CallError::Busy { retry_after: RETRY_AFTER });
+        drop(hub.try_next());
+        assert!(open().is_ok());
+        drop(waiting);
+    }
+}
