@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use tracing::Subscriber;
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -65,8 +65,12 @@ pub fn start(config: &LogConfig) -> Result<Logging, String> {
     #[cfg(feature = "otlp")]
     {
         let traces = config.otlp.as_ref().map(super::otlp::Traces::start).transpose()?;
-        let layer = traces.as_ref().map(super::otlp::Traces::layer);
-        set(tracing_subscriber::registry().with(log(config)).with(layer));
+        let subscriber = tracing_subscriber::registry().with(log(config));
+        match &traces {
+            Some(traces) => set(subscriber.with(traces.layer())),
+            // A layer that may be missing would take an interest in every span, and have it made for nobody.
+            None => set(subscriber),
+        }
         Ok(Logging { traces })
     }
     #[cfg(not(feature = "otlp"))]
@@ -92,7 +96,24 @@ where
         LogForm::Human => layer.boxed(),
         LogForm::Json => layer.json().boxed(),
     };
-    // Spans of traces repeat what the lines say.
-    layer
-        .with_filter(EnvFilter::new(&config.level).and(filter_fn(|about| about.target() != TARGET)))
+    // Spans of traces repeat what the lines say. The hint leaves it to the other filter what is not looked at at all.
+    let others =
+        filter_fn(|about| about.target() != TARGET).with_max_level_hint(LevelFilter::TRACE);
+    layer.with_filter(EnvFilter::new(&config.level).and(others))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn without_a_collector_nobody_has_spans_made() {
+        let config = LogConfig { form: LogForm::Human, level: "warn".to_owned(), otlp: None };
+        start(&config).unwrap();
+        assert!(tracing::enabled!(Level::WARN), "the log is there");
+        assert!(tracing::debug_span!(target: TARGET, "call").is_disabled());
+        assert!(!tracing::enabled!(target: "h2", Level::TRACE));
+    }
 }

@@ -159,3 +159,19 @@ impl Drop for Leaving {
         self.0.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_owes_many_answers_is_asked_no_more() {
+        let conversation = Conversation::new(Method::NodeHandleQuestion);
+        let ask = || conversation.ask(Event::QuestionCallbackCall(Default::default()));
+        let mut open: Vec<_> = (0..64).map(|_| ask().unwrap()).collect();
+        assert!(ask().is_none());
+        drop(open.pop());
+        conversation.forget_unanswerable();
+        assert!(ask().is_some());
+    }
+}
