@@ -190,15 +190,16 @@ impl Gate {
             let now = Instant::now();
             let next = queue.pop_if(|waiter| {
                 let own = waiter.account.in_flight[self.kind].load(Ordering::SeqCst);
-                own < waiter.places || waiter.is_over(now)
+                own < waiter.places || waiter.is_late(now)
             });
             let Some(waiter) = next else { return };
-            if waiter.is_over(now) {
+            if waiter.is_late(now) {
                 let _ = waiter.turn.send(Err(CallError::DeadlineExceeded));
                 continue;
             }
             match self.enter(&waiter.account, waiter.places) {
                 Some(place) => {
+                    // Who has left is still in line, and may leave in this moment, too.
                     if let Err(Ok(unused)) = waiter.turn.send(Ok(place)) {
                         unused.give_back();
                     }
@@ -224,9 +225,8 @@ impl Gate {
 }
 
 impl Waiter {
-    /// Whether nobody waits any more, by its own will or as its time is over.
-    fn is_over(&self, now: Instant) -> bool {
-        self.turn.is_closed() || self.deadline.is_some_and(|deadline| deadline <= now)
+    fn is_late(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 }
 

@@ -181,6 +181,20 @@ async fn nobody_has_more_than_its_own_places_and_seats() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_may_have_no_more_places_holds_up_nobody_behind() {
+    let own = OwnLimits { in_flight: Some(1), ..OwnLimits::default() };
+    let mut bench = with(Limits { in_flight: 2, own, ..Limits::default() });
+    let mut answers = Vec::new();
+    for name in ["a", "b", "a", "c"] {
+        answers.push(bench.send(of(name, echo_call(""))).await);
+    }
+    let (call, _runs_on) = bench.arrived().unwrap();
+    assert_eq!(call.caller.name(), "a");
+    bench.arrived().unwrap().1.send(Ok(reply())).unwrap();
+    assert_eq!(bench.calls.recv().await.unwrap().0.caller.name(), "c");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_grants_say_of_a_caller_counts_more_than_what_holds_for_all() {
     let own = OwnLimits { in_flight: Some(1), queue: Some(0), ..OwnLimits::default() };
     let bench = with(Limits { own, ..Limits::default() });
@@ -304,7 +318,8 @@ async fn nobody_is_refused_who_has_less_than_an_even_part_of_the_seats() {
         }
         for (other, line) in &mut lines {
             if line.last().is_some_and(JoinHandle::is_finished) {
-                assert!(all == SEATS && line.len() > even && line.len() > own + 1, "{before:?}");
+                assert!(all == SEATS && own < even, "{caller} of {before:?}");
+                assert!(line.len() > even && line.len() > own + 1, "{other} of {before:?}");
                 assert_eq!(line.pop().unwrap().await.unwrap(), OWN_BUSY, "{other}");
                 shed += 1;
             }
