@@ -21,15 +21,20 @@ use super::limits::{
     AGE, AGE_SPREAD, CONNECTION_WINDOW, IDLE, KEEPALIVE, KEEPALIVE_TIMEOUT, MAX_HEADERS,
     MAX_RESETS, MAX_SEND_BUFFER, MAX_STREAMS, STREAM_WINDOW,
 };
+use super::turnstile::Turnstile;
 use crate::frontend::door::Visitor;
 
-/// Runs what belongs to a connection on the thread that the connection is on.
-#[derive(Debug, Clone, Copy)]
-struct Here;
+/// Runs the requests of a connection on the thread that the connection is on, as each has its turn.
+#[derive(Debug, Clone)]
+struct Here(Rc<Turnstile>);
 
 impl<F: Future<Output = ()> + 'static> Executor<F> for Here {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
+        let turn = Rc::clone(&self.0).enter();
+        tokio::task::spawn_local(async move {
+            turn.await;
+            future.await;
+        });
     }
 }
 
@@ -50,8 +55,8 @@ impl Default for ConnectionLimits {
     }
 }
 
-fn protocol(keepalive: Duration) -> http2::Builder<Here> {
-    let mut protocol = http2::Builder::new(Here);
+fn protocol(keepalive: Duration, turnstile: Rc<Turnstile>) -> http2::Builder<Here> {
+    let mut protocol = http2::Builder::new(Here(turnstile));
     protocol
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
@@ -82,7 +87,8 @@ pub async fn serve<C>(
 {
     let calls = Rc::new(Cell::new(0));
     let client = grpc.for_client(visitor, Rc::clone(&calls));
-    let served = protocol(limits.keepalive).serve_connection(TokioIo::new(connection), client);
+    let protocol = protocol(limits.keepalive, grpc.turnstile());
+    let served = protocol.serve_connection(TokioIo::new(connection), client);
     let leave = async {
         tokio::select! {
             _ = drain.wait_for(|drain| *drain) => {}

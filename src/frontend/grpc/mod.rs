@@ -16,6 +16,7 @@ mod seat;
 mod service;
 pub mod status;
 mod timeout;
+mod turnstile;
 
 /// The contract's tonic services: servers for this crate, clients for its tests and examples.
 pub mod services {

@@ -22,6 +22,7 @@ use super::receive::{Held, Received, Room};
 use super::reflection::Reflection;
 use super::seat::{Seat, Seats};
 use super::status::RequestFault;
+use super::turnstile::Turnstile;
 use crate::frontend::door::Visitor;
 use crate::layer::rights::Beside;
 use crate::metrics::Metrics;
@@ -35,20 +36,21 @@ pub struct Grpc {
     reflection: Reflection,
     room: Room,
     metrics: Arc<Metrics>,
+    turnstile: Rc<Turnstile>,
 }
 
 impl Grpc {
     /// Serves calls from `stack`, and health and reflection beside. Requests are received as long
     /// as there is `room`. What never becomes a call is counted here.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         stack: Stack,
         health: HealthService,
         reflection: Reflection,
         room: Room,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { stack, health, reflection, room, metrics }
+        Self { stack, health, reflection, room, metrics, turnstile: Rc::default() }
     }
 
     /// The same for one client, whose calls are counted.
@@ -60,6 +62,11 @@ impl Grpc {
 }
 
 impl Grpc {
+    /// What the requests of all connections enter by.
+    pub(super) fn turnstile(&self) -> Rc<Turnstile> {
+        Rc::clone(&self.turnstile)
+    }
+
     /// The service of that name, if it is one beside the contract's.
     fn beside(&self, name: &str) -> Option<Beside> {
         match name {
