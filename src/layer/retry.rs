@@ -23,6 +23,10 @@ use crate::metrics::Metrics;
 /// that was started again takes some; who waits for longer is told the truth instead.
 const NEXT_NODE: Duration = Duration::from_secs(5);
 
+/// How long after a call the backend may notice that its connection is lost: both learn of it at once. A node can
+/// also say that something else is lost, and stay.
+const NOTICED: Duration = Duration::from_secs(1);
+
 /// Asks reads once more.
 #[derive(Debug, Clone)]
 pub struct RetryLayer {
@@ -92,7 +96,7 @@ where
 /// Waits until there is a node again; false if there will be none.
 async fn is_back(mut state: watch::Receiver<NodeState>) -> bool {
     // The backend may say only after the call has failed that the node is gone.
-    if state.changed().await.is_err() {
+    if !matches!(timeout(NOTICED, state.changed()).await, Ok(Ok(()))) {
         return false;
     }
     let decided = |state: &NodeState| {
@@ -256,6 +260,16 @@ mod tests {
         lose(&mut calls).await;
         state.send_replace(away());
         assert_eq!(asked.await.unwrap(), Err(CallError::NodeLost));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_was_not_lost_is_not_waited_for() {
+        let (stack, mut calls, _state) = layered();
+        let asked = send(&stack, echo_call("x"));
+        lose(&mut calls).await;
+        let begun = tokio::time::Instant::now();
+        assert_eq!(asked.await.unwrap(), Err(CallError::NodeLost));
+        assert!(begun.elapsed() < NEXT_NODE, "{:?}", begun.elapsed());
     }
 
     #[tokio::test]
