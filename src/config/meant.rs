@@ -128,6 +128,7 @@ fn node(reader: &mut Reader<'_>, home: Option<&Path>, embeds: bool) -> IpcConfig
             .map_or(usual.blocking_threads, NonZeroUsize::get),
         big_reads: count(reader, "big-reads", usual.big_reads),
         queue: count(reader, "node-queue", usual.queue),
+        retire_after: time(reader, "retire-after", usual.retire_after),
         leases: Leases::new(leases(reader)),
         notifications: reader.one("notifications", notifications).unwrap_or_default(),
         ..usual

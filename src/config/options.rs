@@ -169,6 +169,14 @@ pub const OPTIONS: &[Opt] = &[
     ),
     option!(
         Node,
+        "retire-after",
+        "RETIRE_AFTER",
+        "TIME",
+        false,
+        "How long the node may leave a short call unanswered once nobody waits for it, before another of its threads is used [default: 30s]"
+    ),
+    option!(
+        Node,
         "notifications",
         "NOTIFICATIONS",
         "WHEN",

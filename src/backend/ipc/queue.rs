@@ -41,6 +41,8 @@ pub(super) struct Job {
     pub(super) span: tracing::Span,
     /// Its reply may be big.
     pub(super) big: bool,
+    /// The line that it waited in.
+    line: u64,
     turn: u64,
     /// Since when it waits.
     since: Instant,
@@ -55,6 +57,9 @@ impl Job {
         }
     }
 }
+
+/// The line of work that is no single caller's.
+const NOBODY: u64 = u64::MAX;
 
 /// What a server thread is to do.
 pub(super) enum Work {
@@ -191,22 +196,19 @@ impl Queue {
             }
             None => Work::Call(Box::new(Ask { request, deadline, reply, used, seat })),
         };
-        state.turn += 1;
-        let job = Job {
-            work,
-            span: tracing::Span::current(),
-            big,
-            turn: state.turn,
-            since: Instant::now(),
-        };
-        state.waiting += 1;
-        match job.big {
-            true => state.big.push(line, job),
-            false => state.small[lane as usize].push(line, job),
-        }
+        state.put(work, lane, line, big);
         drop(state);
         self.work[lane as usize].notify_one();
         Ok(receiver)
+    }
+
+    /// Lets another server thread wait for a group, whose members notice nothing of it.
+    pub(super) fn renew(&self, id: &WaitId, lane: Lane) {
+        let mut state = self.lock();
+        let Some(id) = state.waits.renew(id) else { return };
+        state.put(Work::Wait(id), lane, NOBODY, false);
+        drop(state);
+        self.work[lane as usize].notify_one();
     }
 
     /// Why a request would not be put in line, if that is known of its method.
@@ -225,7 +227,8 @@ impl Queue {
                     let metrics = self.metrics.lane(lane as usize);
                     metrics.waited.observe(job.since.elapsed());
                     metrics.busy.up();
-                    let running = Running { big: job.big, lane, queue: Arc::clone(self) };
+                    let (big, line) = (job.big, job.line);
+                    let running = Running { big, lane, line, queue: Arc::clone(self) };
                     return Some((job, running));
                 }
                 // The last call in line may have lost its caller.
@@ -236,9 +239,9 @@ impl Queue {
         }
     }
 
-    /// How many small calls wait in line for a lane.
-    pub(super) fn line(&self, lane: Lane) -> usize {
-        self.lock().small[lane as usize].len()
+    /// How many small calls wait for a lane in one line.
+    fn length_of(&self, lane: Lane, line: u64) -> usize {
+        self.lock().small[lane as usize].length_of(line)
     }
 
     fn finished(&self, big: bool) {
@@ -341,12 +344,18 @@ pub(super) struct Running {
     queue: Arc<Queue>,
     lane: Lane,
     big: bool,
+    line: u64,
 }
 
 impl Running {
     /// Whether its reply may be big.
     pub(super) fn is_big(&self) -> bool {
         self.big
+    }
+
+    /// How many small calls of the same caller wait in line.
+    pub(super) fn behind(&self) -> usize {
+        self.queue.length_of(self.lane, self.line)
     }
 }
 
@@ -410,6 +419,18 @@ impl State {
             (true, true) => Lane::Blocking,
             (true, false) => Lane::Read,
         })
+    }
+
+    /// Puts work in line.
+    fn put(&mut self, work: Work, lane: Lane, line: u64, big: bool) {
+        self.turn += 1;
+        let (span, since) = (tracing::Span::current(), Instant::now());
+        let job = Job { work, span, big, line, turn: self.turn, since };
+        self.waiting += 1;
+        match big {
+            true => self.big.push(line, job),
+            false => self.small[lane as usize].push(line, job),
+        }
     }
 
     fn is_full(&self) -> bool {

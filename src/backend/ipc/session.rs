@@ -255,8 +255,8 @@ impl Session {
     }
 
     /// Opens streams from now on. Those that waited are open when this returns.
-    pub(super) async fn open_streams(&self, hub: &Arc<Hub>) {
-        let desk = Desk::open(&self.links[0], hub, &self.wallets);
+    pub(super) async fn open_streams(&self, hub: &Arc<Hub>, patience: Duration) {
+        let desk = Desk::open(&self.links[0], hub, &self.wallets, patience);
         *self.desk.borrow_mut() = Some(Rc::clone(&desk));
         desk.begin().await;
     }

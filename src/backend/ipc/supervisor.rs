@@ -296,7 +296,7 @@ async fn prepare(
     if let Some(life) = session.life() {
         let why = if life.is_manual() { HELD } else { LOADING };
         queue.open_early(session.profile, CallError::NoNode(why.to_owned()));
-        open_streams(session, hub).await;
+        open_streams(session, hub, config).await;
         match life.is_manual() {
             true => drop(state.send_replace(NodeState::Held)),
             false => session.begin().await?,
@@ -307,15 +307,15 @@ async fn prepare(
     let tip = session.ready(config).await?;
     session.complete().await?;
     if session.life().is_none() {
-        open_streams(session, hub).await;
+        open_streams(session, hub, config).await;
     }
     Ok(tip)
 }
 
 /// Opens streams from now on, if they are this pool's to open.
-async fn open_streams(session: &Session, hub: Option<&Arc<Hub>>) {
+async fn open_streams(session: &Session, hub: Option<&Arc<Hub>>, config: &IpcConfig) {
     if let Some(hub) = hub {
-        session.open_streams(hub).await;
+        session.open_streams(hub, config.retire_after).await;
     }
 }
 

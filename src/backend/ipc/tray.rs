@@ -1,9 +1,10 @@
-//! Answers on their way to callers, handed over in groups while many calls wait in line.
+//! Answers on their way to callers, handed over in groups while many of their calls wait in line.
 //!
 //! A node answers one call after the other, and each answer that goes out alone costs a write, wakes its
-//! client, and is followed by a read of that client's next request. While calls wait in line,
-//! all that next request would do is join them, so answers can wait for each other: the node is
-//! no less busy, and callers wait no longer on average. The server thread is free at once in any case.
+//! client, and is followed by a read of that client's next request. While calls of the same caller wait
+//! in line, all that next request would do is join them, so answers can wait for each other: the node is
+//! no less busy, and the caller waits no longer on average. Who has few in line is told at once, and
+//! with it everybody. The server thread is free at once in any case.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,7 +20,7 @@ use super::leases::Leases;
 use super::queue::Running;
 use crate::error::CallError;
 
-/// Calls in line for each answer of a group: with the two server threads that serve it, an answer
+/// Calls that its caller has in line for each answer of a group: with the two server threads that serve it, an answer
 /// waits for at most a third of the time that its call spent in line.
 const LINE_FOR_EACH: usize = 3;
 
@@ -67,7 +68,7 @@ impl Tray {
         Self { shared, _time: time }
     }
 
-    /// Hands an answer over, alone or with others, with so many calls in line.
+    /// Hands an answer over, alone or with others, with so many calls of its caller in line.
     pub(super) fn put(&self, answer: Answer, line: usize) {
         let mut held = self.shared.held.borrow_mut();
         held.answers.push(answer);
@@ -145,19 +146,24 @@ mod tests {
             Self { tray: Tray::new(Leases::new(LeaseConfig::default())), queue, epoch }
         }
 
-        /// Answers a call with so many in line.
-        async fn answer(&self, line: usize) -> Caught {
+        /// Puts a call of a caller in line.
+        fn ask(&self, line: u64) -> Caught {
             let request = v1::ChainGetHeightRequest {}.into_request();
             let call = Call {
                 request,
                 caller: Caller::Local,
                 grants: Default::default(),
                 listener: 0,
-                line: 0,
+                line,
                 trace: Default::default(),
                 deadline: None,
             };
-            let caught = self.queue.push(call, None, None).unwrap();
+            self.queue.push(call, None, None).unwrap()
+        }
+
+        /// Answers a call with so many in line.
+        async fn answer(&self, line: usize) -> Caught {
+            let caught = self.ask(0);
             let (job, running) = self.queue.next(Lane::Read, self.epoch).await.unwrap();
             let Work::Call(ask) = job.work else { panic!("not a call") };
             self.tray.put(Answer { reply: ask.reply, result: REPLY, running }, line);
@@ -180,6 +186,22 @@ mod tests {
             for line in [0, 1, LINE_FOR_EACH, 2 * LINE_FOR_EACH - 1] {
                 assert!(heard(&mut bench.answer(line).await), "{line} in line");
             }
+        })
+        .await;
+    }
+
+    /// Others' calls keep nobody waiting.
+    #[tokio::test(start_paused = true)]
+    async fn calls_in_line_are_counted_for_each_caller() {
+        local(async {
+            let bench = Bench::new();
+            let asked: Vec<_> = [1, 1, 1, 2, 1].map(|line| bench.ask(line)).into();
+            let mut behind = Vec::new();
+            for _ in &asked {
+                let (_, running) = bench.queue.next(Lane::Read, bench.epoch).await.unwrap();
+                behind.push(running.behind());
+            }
+            assert_eq!(behind, [3, 0, 2, 1, 0]);
         })
         .await;
     }

@@ -21,6 +21,10 @@ use crate::error::CallError;
 /// the node is called for every wait that goes on.
 pub(super) const TURN: Duration = Duration::from_secs(1);
 
+/// How much longer than asked the node may take for a turn before those who come new do not count on
+/// it, if nobody else does any more.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// What is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Goal {
@@ -121,6 +125,26 @@ struct Group {
     members: Vec<Member>,
     /// The answer of the last turn: nothing happened.
     last: Option<Reply>,
+    /// When the node is to have answered the turn that goes on.
+    turn_ends: Option<Instant>,
+}
+
+impl Group {
+    fn new(number: u64, members: Vec<Member>) -> Self {
+        Self { number, members, last: None, turn_ends: None }
+    }
+
+    /// Whether all have left while the node did not answer.
+    fn is_lost(&self, now: Instant) -> bool {
+        let overdue = self.turn_ends.is_some_and(|end| end + GRACE <= now);
+        overdue && self.members.iter().all(|member| member.is_over(now))
+    }
+
+    fn dismiss(&mut self, now: Instant) {
+        for member in self.members.extract_if(.., |member| member.is_over(now)) {
+            member.answer(Err(CallError::DeadlineExceeded));
+        }
+    }
 }
 
 /// All groups of a queue.
@@ -139,23 +163,34 @@ impl Waits {
     /// Adds a member to the group of a goal. Its id, if the group is new and needs somebody to run
     /// it.
     pub(super) fn join(&mut self, goal: Goal, member: Member) -> Option<WaitId> {
-        if let Some(group) = self.groups.get_mut(&goal) {
-            group.members.push(member);
-            return None;
+        let now = Instant::now();
+        match self.groups.get_mut(&goal) {
+            Some(group) if group.is_lost(now) => group.dismiss(now),
+            Some(group) => {
+                group.members.push(member);
+                return None;
+            }
+            None => {}
         }
         self.last += 1;
         let number = self.last;
-        self.groups.insert(goal.clone(), Group { number, members: vec![member], last: None });
+        self.groups.insert(goal.clone(), Group::new(number, vec![member]));
         Some(WaitId { goal, number })
+    }
+
+    /// Gives a group another number, so that who runs it now does so no longer, and another may.
+    pub(super) fn renew(&mut self, id: &WaitId) -> Option<WaitId> {
+        let number = self.last + 1;
+        let members = std::mem::take(&mut self.group(id)?.members);
+        self.last = number;
+        self.groups.insert(id.goal.clone(), Group::new(number, members));
+        Some(WaitId { goal: id.goal.clone(), number })
     }
 
     /// Whether nobody waits in a group. An empty one is no more.
     pub(super) fn is_deserted(&mut self, id: &WaitId) -> bool {
         let Some(group) = self.group(id) else { return true };
-        let now = Instant::now();
-        for member in group.members.extract_if(.., |member| member.is_over(now)) {
-            member.answer(Err(CallError::DeadlineExceeded));
-        }
+        group.dismiss(Instant::now());
         let deserted = group.members.is_empty();
         if deserted {
             self.groups.remove(&id.goal);
@@ -209,9 +244,27 @@ impl Queue {
             return None;
         }
         let now = Instant::now();
-        let members = &state.waits.group(id)?.members;
-        let left = members.iter().filter_map(|member| member.until).min();
-        Some(left.map_or(TURN, |until| until.saturating_duration_since(now).min(TURN)))
+        let group = state.waits.group(id)?;
+        let left = group.members.iter().filter_map(|member| member.until).min();
+        let turn = left.map_or(TURN, |until| until.saturating_duration_since(now).min(TURN));
+        group.turn_ends = Some(now + turn);
+        Some(turn)
+    }
+
+    /// Completes when the node has not answered a turn of a group for so long after it was to.
+    pub(super) async fn unanswered(&self, id: &WaitId, limit: Duration) {
+        let begun = Instant::now();
+        loop {
+            let Some(ends) = self.lock().waits.group(id).map(|group| group.turn_ends) else {
+                // Who runs it learns of that.
+                return std::future::pending().await;
+            };
+            let late = ends.unwrap_or(begun) + limit;
+            if late <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(late).await;
+        }
     }
 
     /// Answers the members of a group as their time comes, for as long as it is polled.
@@ -286,5 +339,69 @@ impl Queue {
             let why = member.used.as_ref().map(Use::end).unwrap_or_default();
             member.answer(Err(CallError::LeaseGone(why)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin_grpc_contract::Profile;
+
+    use super::*;
+
+    type Told = oneshot::Receiver<Result<Reply, CallError>>;
+
+    fn queue() -> Queue {
+        let queue = Queue::new(100, 1, Default::default());
+        queue.open(Profile::by_name("core-32").unwrap(), Vec::new());
+        queue
+    }
+
+    /// Waits for a new tip, for ever.
+    fn join(queue: &Queue) -> (Option<WaitId>, Told) {
+        let (reply, told) = oneshot::channel();
+        let member = Member { reply, until: None, deadline: None, used: None, seat: None };
+        (queue.lock().waits.join(Goal::Tip(Bytes::new()), member), told)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_new_counts_on_a_turn_that_is_late_only_if_somebody_else_does() {
+        let queue = queue();
+        let (first, told) = join(&queue);
+        let first = first.unwrap();
+        assert_eq!(queue.turn(&first), Some(TURN));
+        drop(told);
+        tokio::time::sleep(TURN).await;
+        let (second, told) = join(&queue);
+        assert_eq!(second, None, "the turn may still be answered");
+        tokio::time::sleep(GRACE).await;
+        let (third, told_too) = join(&queue);
+        assert_eq!(third, None, "somebody waits for it");
+        drop((told, told_too));
+        let (fourth, mut told) = join(&queue);
+        let fourth = fourth.expect("a wait of its own");
+        assert!(queue.lock().waits.is_deserted(&first));
+        assert!(!queue.lock().waits.is_deserted(&fourth));
+        assert!(told.try_recv().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_without_an_answer_is_noticed_when_it_is_late_by_the_limit() {
+        let limit = Duration::from_secs(30);
+        let queue = queue();
+        let (id, _told) = join(&queue);
+        let id = id.unwrap();
+        queue.turn(&id);
+        let begun = Instant::now();
+        let late = async {
+            queue.unanswered(&id, limit).await;
+            begun.elapsed()
+        };
+        let next = async {
+            tokio::time::sleep(TURN).await;
+            queue.turn(&id);
+        };
+        let (late, ()) = tokio::join!(late, next);
+        let earliest = 2 * TURN + limit;
+        assert!((earliest..earliest + TURN / 10).contains(&late), "{late:?}");
     }
 }

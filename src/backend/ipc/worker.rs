@@ -250,12 +250,12 @@ impl Worker {
         needed
     }
 
-    /// How many calls wait in line, as far as an answer may wait for theirs: a big one would hold
-    /// memory, and one that is due must not come too late.
+    /// How many calls of its caller wait in line, as far as an answer may wait for theirs: a big one would
+    /// hold memory, and one that is due must not come too late.
     fn line(&self, running: &Running, deadline: Option<Instant>) -> usize {
         let in_time = || deadline.is_none_or(|deadline| deadline > Instant::now() + 2 * PATIENCE);
         match self.lane {
-            Lane::Read if !running.is_big() && in_time() => self.crew.queue.line(self.lane),
+            Lane::Read if !running.is_big() && in_time() => running.behind(),
             _ => 0,
         }
     }
@@ -289,6 +289,10 @@ impl Worker {
             biased;
             () = &mut work => return true,
             () = overdue(queue.deserted(id), limit) => {}
+            // The node was asked for a short turn, so it is not long in coming.
+            () = queue.unanswered(id, self.crew.retire_after), if self.lane == Lane::Blocking => {
+                queue.renew(id, self.lane);
+            }
         }
         self.outlive(running, work).await.1
     }

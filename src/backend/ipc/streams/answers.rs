@@ -14,7 +14,7 @@ const OPERATOR: Duration = Duration::from_secs(60);
 const COMMAND: Duration = Duration::from_secs(600);
 
 /// How long a new value may be thought about. All settings of the node are locked meanwhile.
-const SETTING: Duration = Duration::from_secs(5);
+pub(super) const SETTING: Duration = Duration::from_secs(5);
 
 /// Why an RPC command fails whose client is not there.
 const NO_CLIENT: &str = "the program that serves this command did not answer";

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use super::answers;
 use super::conversation::{self, Asked, Conversation};
 use super::entry::Filter;
 use super::hub::{Hub, Opened, Opening};
@@ -43,6 +45,7 @@ type Key = (Method, Option<String>);
 pub(in crate::backend::ipc) struct Desk {
     link: Rc<Link>,
     hub: Arc<Hub>,
+    patience: Duration,
     control: Control,
     /// Updates of settings hold a thread of the node until their client has answered.
     updates: Control,
@@ -65,18 +68,22 @@ pub(in crate::backend::ipc) struct Desk {
 
 impl Desk {
     /// What opens streams, once it [begins](Self::begin).
+    ///
+    /// What the node has not answered for as long as `patience` keeps nobody else waiting.
     pub(in crate::backend::ipc) fn open(
         link: &Rc<Link>,
         hub: &Arc<Hub>,
         wallets: &Rc<Wallets>,
+        patience: Duration,
     ) -> Rc<Self> {
         Rc::new(Self {
             link: Rc::clone(link),
             hub: Arc::clone(hub),
-            control: Control::new(link),
-            updates: Control::new(link),
-            mempool: Mempool::new(Control::new(link)),
-            lookout: Lookout::new(link),
+            patience,
+            control: Control::new(link, patience),
+            updates: Control::new(link, patience + answers::SETTING),
+            mempool: Mempool::new(Control::new(link, patience)),
+            lookout: Lookout::new(link, patience),
             wallets: Rc::clone(wallets),
             places: Arc::new(Semaphore::new(WALLET_TOPICS)),
             topics: RefCell::default(),
@@ -174,7 +181,8 @@ impl Desk {
     fn topic(self: &Rc<Self>, request: Request) -> Result<Rc<Topic>, CallError> {
         let key = (request.method(), request.key().map(str::to_owned));
         let known = self.topics.borrow().get(&key).cloned();
-        if let Some(topic) = known.filter(|topic| !topic.ring.has_ended()) {
+        let good = |topic: &Rc<Topic>| !topic.ring.has_ended() && !topic.is_overdue(self.patience);
+        if let Some(topic) = known.filter(good) {
             return Ok(topic);
         }
         let place = key.1.as_ref().map(|_| self.place()).transpose()?;
@@ -320,13 +328,22 @@ impl Desk {
             let ring = &conversation.ring;
             let asked = Rc::new(Asked(Arc::clone(&conversation)));
             let object = object::client(desk.link.profile, asked);
-            let outcome = match desk.updates.turn().await {
+            let turn = match desk.updates.turn().await {
                 // Its client has left before its turn came.
                 Ok(_) if ring.readers() == 0 || ring.has_ended() => return,
-                Ok(turn) => turn.caller().lend(&request, &object).await,
-                Err(error) => Err(error),
+                Ok(turn) => turn,
+                Err(error) => return conversation.conclude(Err(error)),
             };
-            conversation.conclude(outcome);
+            let caller = turn.caller();
+            let mut update = pin!(caller.lend(&request, &object));
+            match timeout(desk.patience + answers::SETTING, &mut update).await {
+                Ok(outcome) => conversation.conclude(outcome),
+                Err(_) => {
+                    conversation.conclude(Err(CallError::DeadlineExceeded));
+                    // The thread is free when the node has answered after all.
+                    let _ = update.await;
+                }
+            }
         });
         Ok(stream)
     }

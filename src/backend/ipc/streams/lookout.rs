@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use bitcoin_grpc_contract::v1::MiningWaitTipChangedRequest;
 use bitcoin_grpc_contract::{Method, Slot};
@@ -29,12 +30,12 @@ pub(super) struct Lookout {
 }
 
 impl Lookout {
-    pub(super) fn new(link: &Rc<Link>) -> Rc<Self> {
+    pub(super) fn new(link: &Rc<Link>, patience: Duration) -> Rc<Self> {
         let wait = Method::MiningWaitTipChanged;
         let able = link.objects.get(wait.info().service).is_some()
             && matches!(link.profile.slot(wait), Slot::Callable(_));
         Rc::new(Self {
-            control: Control::new(link),
+            control: Control::new(link, patience),
             needed: able && !link.profile.survives_lost_subscribers,
             posts: Cell::default(),
             waiting: RefCell::default(),

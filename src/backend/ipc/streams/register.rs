@@ -1,12 +1,16 @@
 //! Passing an object of ours to the node, and taking it back.
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bitcoin_grpc_contract::wire::handler_capnp::handler;
 use bitcoin_grpc_contract::wire::proxy_capnp::thread;
 use bitcoin_grpc_contract::{Inner, Method, Request, Slot, callback};
 use capnp::capability::{Client, FromClientHook};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::super::fault::{Fault, of_reply};
 use super::super::held::Held;
@@ -16,26 +20,81 @@ use super::super::wallets::Wallets;
 use super::super::wire;
 use crate::error::CallError;
 
+/// Threads that may be given up, as calls on them are not answered. A node that has lost this many will not get
+/// well by more.
+const GIVEN_UP: usize = 8;
+
 /// A server thread of the node for streams: they must neither wait for readers nor hold them up.
 pub(super) struct Control {
     link: Rc<Link>,
-    /// Made when first needed. A call holds the lock until its reply has come.
-    thread: Mutex<Option<thread::Client>>,
+    /// How long a turn is waited for before the thread counts as stuck.
+    patience: Duration,
+    track: RefCell<Rc<Track>>,
+    given_up: Cell<usize>,
+}
+
+/// A server thread, and the right to make calls on it, which one at a time has.
+struct Track {
+    free: Arc<Semaphore>,
+    /// Made when first needed.
+    thread: RefCell<Option<thread::Client>>,
+}
+
+impl Track {
+    fn new() -> Rc<Self> {
+        Rc::new(Self { free: Arc::new(Semaphore::new(1)), thread: RefCell::default() })
+    }
 }
 
 impl Control {
-    pub(super) fn new(link: &Rc<Link>) -> Self {
-        Self { link: Rc::clone(link), thread: Mutex::default() }
+    pub(super) fn new(link: &Rc<Link>, patience: Duration) -> Self {
+        let (track, given_up) = (RefCell::new(Track::new()), Cell::default());
+        Self { link: Rc::clone(link), patience, track, given_up }
     }
 
-    /// Waits for the thread.
+    /// Waits for the thread. If whoever has it does not come to an end, another one is made.
     pub(super) async fn turn(&self) -> Result<Turn<'_>, CallError> {
-        let mut thread = self.thread.lock().await;
-        if thread.is_none() {
-            let made = self.link.make_thread().await;
-            *thread = Some(made.map_err(|_| CallError::NodeLost)?);
+        loop {
+            let track = Rc::clone(&self.track.borrow());
+            match timeout(self.patience, Arc::clone(&track.free).acquire_owned()).await {
+                Ok(free) => {
+                    return self.begin(&track, free.map_err(|_| CallError::NodeLost)?).await;
+                }
+                Err(_) => self.give_up(&track)?,
+            }
         }
-        Ok(Turn { link: &self.link, thread })
+    }
+
+    async fn begin(
+        &self,
+        track: &Track,
+        free: OwnedSemaphorePermit,
+    ) -> Result<Turn<'_>, CallError> {
+        let made = track.thread.borrow().clone();
+        let thread = match made {
+            Some(thread) => thread,
+            None => self.link.make_thread().await.map_err(|_| CallError::NodeLost)?,
+        };
+        *track.thread.borrow_mut() = Some(thread.clone());
+        Ok(Turn { link: &self.link, thread, _free: free })
+    }
+
+    /// Turns to another thread, unless somebody else has done so.
+    fn give_up(&self, stuck: &Rc<Track>) -> Result<(), CallError> {
+        let mut track = self.track.borrow_mut();
+        if !Rc::ptr_eq(&track, stuck) {
+            return Ok(());
+        }
+        if self.given_up.get() == GIVEN_UP {
+            return Err(CallError::NodeStuck);
+        }
+        self.given_up.set(self.given_up.get() + 1);
+        tracing::warn!(
+            given_up = self.given_up.get(),
+            "a server thread of the node for streams does not answer"
+        );
+        *track = Track::new();
+        Ok(())
     }
 
     /// The node's tip, if it has one.
@@ -118,12 +177,13 @@ pub(super) struct Registration {
 /// The right to make calls on a [`Control`]'s thread.
 pub(super) struct Turn<'a> {
     link: &'a Link,
-    thread: MutexGuard<'a, Option<thread::Client>>,
+    thread: thread::Client,
+    _free: OwnedSemaphorePermit,
 }
 
 impl Turn<'_> {
     pub(super) fn caller(&self) -> Caller<'_> {
-        Caller::new(self.link, self.thread.as_ref())
+        Caller::new(self.link, Some(&self.thread))
     }
 }
 

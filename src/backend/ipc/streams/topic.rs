@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bitcoin_grpc_contract::{Event, Method};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::entry::Entry;
 use super::object::{Answering, Ear};
@@ -25,6 +27,7 @@ pub(super) struct Topic {
     /// The wallet whose events they are, if they are those of a wallet.
     pub(super) wallet: Option<String>,
     pub(super) ring: Arc<Ring>,
+    begun: Instant,
     /// Set once the node has answered.
     registered: watch::Sender<Option<Result<(), CallError>>>,
 }
@@ -33,12 +36,18 @@ impl Topic {
     pub(super) fn new(method: Method, wallet: Option<String>) -> Rc<Self> {
         let bounds = if wallet.is_some() { WALLET_BOUNDS } else { BOUNDS };
         let registered = watch::channel(None).0;
-        Rc::new(Self { method, wallet, ring: Ring::new(bounds), registered })
+        let begun = Instant::now();
+        Rc::new(Self { method, wallet, ring: Ring::new(bounds), begun, registered })
     }
 
     /// Says what became of the registration.
     pub(super) fn set_registered(&self, outcome: Result<(), CallError>) {
         self.registered.send_replace(Some(outcome));
+    }
+
+    /// Whether the node has not answered for so long.
+    pub(super) fn is_overdue(&self, patience: Duration) -> bool {
+        self.registered.borrow().is_none() && self.begun.elapsed() >= patience
     }
 
     /// Waits until the node has the object.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bitcoin_grpc_contract::{Method, Reply, Request, v1};
 
-use super::{Bench, Hold, local, settle};
+use super::{Bench, Hold, local, now, settle};
 use crate::backend::NodeState;
 use crate::error::CallError;
 
@@ -234,6 +234,46 @@ fn a_thread_that_does_not_answer_is_replaced() {
         hold.release();
         settle().await;
         assert_eq!(bench.ask(get_height()).await.map(|r| r.height), Ok(Some(7)));
+        assert_eq!(bench.node.collisions.get(), 0);
+    });
+}
+
+#[test]
+fn a_wait_that_is_not_answered_goes_on_on_another_thread() {
+    local(async || {
+        let hold = Hold::new();
+        let gate = hold.clone();
+        let tip = Some(super::fake::tip(8));
+        let news = Reply::MiningWaitTipChanged(v1::MiningWaitTipChangedResponse { tip });
+        let told = news.clone();
+        // The connection begins with a look at the tip.
+        let first = Rc::new(Cell::new(false));
+        let taken = Rc::clone(&first);
+        let answer = move |request: Request| match request {
+            Request::MiningWaitTipChanged(_) if taken.replace(false) => gate.answer(told.clone()),
+            Request::MiningWaitTipChanged(_) => now(told.clone()),
+            _ => None,
+        };
+        let bench = Bench::start("core-32", answer, |config| {
+            config.blocking_threads = 1;
+            config.retire_after = Duration::from_millis(20);
+        })
+        .await;
+        let before = bench.node.count(Method::MiningWaitTipChanged);
+        first.set(true);
+        let current_tip = super::fake::tip(7).hash;
+        let wait = || v1::MiningWaitTipChangedRequest {
+            current_tip: current_tip.clone(),
+            timeout_ms: Some(20.0),
+        };
+        // Two, as a group: neither notices.
+        let both = (bench.send(wait()), bench.send(wait()));
+        assert_eq!(both.0.await, Ok(news.clone()));
+        assert_eq!(both.1.await, Ok(news.clone()));
+        assert_eq!(bench.node.count(Method::MiningWaitTipChanged) - before, 2);
+        hold.release();
+        settle().await;
+        assert_eq!(bench.send(wait()).await, Ok(news));
         assert_eq!(bench.node.collisions.get(), 0);
     });
 }
