@@ -9,6 +9,7 @@ mod health;
 mod life;
 mod listeners;
 mod load;
+mod matrix;
 mod node_streams;
 mod objects;
 mod pki;

@@ -8,6 +8,7 @@ use bitcoin_grpc::frontend::grpc::services::chain_client::ChainClient;
 use bitcoin_grpc::frontend::grpc::services::node_client::NodeClient;
 use bitcoin_grpc::frontend::tokens;
 use bitcoin_grpc_contract::{Profile, v1};
+use bitcoin_grpc_devnode::fault::FaultSpec;
 use bitcoin_grpc_devnode::host::{Host, HostOptions};
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
@@ -36,15 +37,22 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start(flags: &[&str]) -> Self {
-        Self::logging(&[flags, &["--log-level", "error"]].concat(), Stdio::inherit()).await
+        Self::spoiled(flags, Vec::new()).await
+    }
+
+    /// The same with a node that has faults, and blocks enough for templates.
+    pub(crate) async fn spoiled(flags: &[&str], faults: Vec<FaultSpec>) -> Self {
+        let flags = [flags, &["--log-level", "error"]].concat();
+        Self::logging(&flags, Stdio::inherit(), faults).await
     }
 
     /// The same with a log that goes elsewhere.
-    async fn logging(flags: &[&str], log: Stdio) -> Self {
+    async fn logging(flags: &[&str], log: Stdio, faults: Vec<FaultSpec>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("node.sock");
         let mut options = HostOptions::new(&socket, Profile::by_name(PROFILE).unwrap());
-        options.chain.blocks = 3;
+        options.chain.blocks = if faults.is_empty() { 3 } else { 20 };
+        options.faults = faults;
         let host = Host::start(options).await.unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_bitcoin-grpc"))
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", "0"])
@@ -79,6 +87,40 @@ impl World {
         let (code, text) = self.get("/metrics").await;
         assert_eq!(code, 200, "{text}");
         Scrape::parse(&text)
+    }
+
+    /// File descriptors that the program has open.
+    pub(crate) async fn files(&self) -> f64 {
+        self.scrape().await.of("process_open_fds").unwrap()
+    }
+
+    /// What there is of calls although none is made, and of descriptors beyond so many.
+    /// Of threads that the node keeps, those do not count which it was not to give back.
+    pub(crate) async fn left(&self, files: f64, kept: &[&str]) -> Vec<(String, f64)> {
+        let scrape = self.scrape().await;
+        let names = [
+            "admission_in_flight",
+            "admission_queued",
+            "streams",
+            "leases",
+            "node_queued",
+            "node_threads",
+            "node_threads_retired",
+        ];
+        let mut left: Vec<_> = Vec::new();
+        for name in names {
+            let alone = scrape.of(name).map(|value| (String::new(), value));
+            let all: Vec<_> = scrape.all(name).into_iter().chain(alone).collect();
+            assert!(!all.is_empty(), "there is no {name}");
+            let all = all.into_iter().map(|(labels, value)| (format!("{name} {labels}"), value));
+            left.extend(all);
+        }
+        left.push(("process_open_fds".to_owned(), scrape.of("process_open_fds").unwrap() - files));
+        left.retain(|(name, value)| {
+            let stays = kept.iter().any(|kept| name.contains(kept));
+            *value > 0.0 && !name.contains("state=free") && !stays
+        });
+        left
     }
 
     async fn call_unknown(&self, path: &str) {
@@ -283,7 +325,8 @@ async fn every_call_has_one_line_in_the_log_and_no_secret() {
     let log = folder.path().join("log");
     let flags = ["--log", "json", "--log-level", "bitcoin_grpc=debug", "--tokens"];
     let flags = [&flags[..], &[tokens.to_str().unwrap()]].concat();
-    let world = World::logging(&flags, std::fs::File::create(&log).unwrap().into()).await;
+    let world =
+        World::logging(&flags, std::fs::File::create(&log).unwrap().into(), Vec::new()).await;
     let mut chain = world.chain();
     for _ in 0..3 {
         chain.relay_dust_fee(v1::ChainRelayDustFeeRequest {}).await.unwrap();
