@@ -461,14 +461,15 @@ def words(told):
 
 
 def table(rows, which):
-    lines = ["| fault | kind | told | good again after | slowest | what was open |", "| --- | --- | --- | --- | --- | --- |"]
-    for fault, row in rows.items():
-        for kind in which:
+    lines = ["| kind | " + " | ".join(rows) + " |", "| --- |" + " --- |" * len(rows)]
+    for kind in which:
+        cells = []
+        for row in rows.values():
             told, back, slowest, end = row[kind.name]
             end = end.replace("UNAVAILABLE NODE_", "NODE_").replace("NOT_FOUND ", "")
-            lines.append(f"| {fault} | {kind.name} | {words(told)} | {back:.2f} s | {slowest:.2f} s | {end} |")
-        lines.append(f"| {fault} | JSON-RPC | | {row['node']:.2f} s | | |")
-    return "\n".join(lines)
+            cells.append(f"{words(told)}; {back:.2f} s; {slowest:.1f} s" + (f"; open: {end}" if end else ""))
+        lines.append(f"| {kind.name} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "| JSON-RPC | " + " | ".join(f"{row['node']:.2f} s" for row in rows.values()) + " |"])
 
 
 def main():

@@ -12,8 +12,8 @@ It ends with 1 unless, in every round of every mode that leaves the node alive,
 - the node goes on making blocks: in the WINDOW_S after the signal at least FEWEST of what it made in as long without a
   proxy, and never none for longer than GAP_S;
 - its threads and descriptors are again what they were without a proxy, within BACK_S (but for ONCE thread in all rounds, which
-  a node starts when a connection leaves something to clear up), and after the last round it has at
-  most GROWTH_KB more memory than after the first;
+  a node starts when a connection leaves something to clear up), and after its last round it has
+  at most GROWTH_KB more memory than after its first;
 - the proxy's exit code is 0 after one signal, 130 after two; without a long call it is gone within QUICK_S;
 - after one signal no call that it had taken ends without a status of its own (see LOST), a long call that ends within
   `--drain` has its answer, and one that does not has DRAINING.
@@ -323,7 +323,7 @@ def main():
         stays = socket.socket(socket.AF_UNIX)
         stays.connect(str(world.node.socket))
     first = [word for word in options.modes.split(";") if word]
-    memory = []
+    memory = {}
     for mode in MODES:
         if first and not any(mode.name.startswith(word) for word in first):
             continue
@@ -332,13 +332,13 @@ def main():
         seen = collections.defaultdict(list, told=collections.Counter(), ends=collections.Counter(), long=collections.Counter())
         for _ in range(options.rounds):
             if one(world, mode, options, blocks, base, seen):
-                memory.append(held_by(world.node.pid)[2])
+                memory.setdefault(world.node.pid, []).append(held_by(world.node.pid)[2])
             else:
                 again(world, blocks)
         show(mode, seen)
-    if memory:
-        print(f"the node's memory after each round, kB: {memory}")
-        assert memory[-1] - memory[0] <= GROWTH_KB, "the node's memory grew"
+    for seen in memory.values():
+        print(f"a node's memory after each round, kB: {seen}")
+        assert seen[-1] - seen[0] <= GROWTH_KB, "the node's memory grew"
     blocks.ending = True
     blocks.join()
     assert world.node.stop() == 0

@@ -46,6 +46,10 @@ class Rpc:
             headers = {"Authorization": "Basic " + base64.b64encode(self.cookie.read_bytes()).decode()}
             self.mine.connection.request("POST", path, body, headers)
             answer = json.loads(self.mine.connection.getresponse().read())
+        except BrokenPipeError:
+            # The node of this connection is gone, and the request was not sent: another may be there.
+            self.mine.connection = None
+            return self(method, *params, wallet=wallet)
         except (OSError, http.client.HTTPException, ValueError):
             self.mine.connection = None
             raise
@@ -132,6 +136,8 @@ class Served:
         while True:
             assert time.monotonic() < end and self.process.poll() is None, f"the proxy does not start: {self.log}"
             try:
+                # Somebody else may listen there.
+                assert "Address already in use" not in self.log.read_text(errors="replace"), self.log
                 with urllib.request.urlopen(f"http://{self.admin}/readyz", timeout=5):
                     return
             except OSError:
