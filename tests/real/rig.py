@@ -211,7 +211,7 @@ def reason(error):
     if code == "DEADLINE_EXCEEDED":
         # The client's own clock says so, too, and mostly first.
         return code
-    return f"{code} {found[1].decode()}" if found else f"{code} ({error.details()[:60]})"
+    return f"{code} {found[1].decode()}" if found else f"{code} ({error.details()[:80]})"
 
 
 def held_by(pid):
