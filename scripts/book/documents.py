@@ -33,7 +33,10 @@ def blocks(path):
     for language, body in re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.M | re.S):
         assert language in COMMANDS | OTHERS, f"{path.name}: a block of {language or 'no language'}"
         if language in COMMANDS:
-            yield Block(language, body, list(commands(language, body)))
+            yield Block(language, body, commands(language, body))
+        elif started := re.search(r"^ExecStart=/usr/local/bin/(.*)$", body, re.M):
+            # What a unit of systemd starts is a command, too.
+            yield Block(language, body, [Command(started.group(1))])
 
 
 def commands(language, body):

@@ -11,6 +11,8 @@ from book.stage import INTERRUPTED, LONG, LONG_PATIENCE, PATIENCE, ROOT
 
 #: Programs that may be run on whose machine this is. Others fail until somebody has decided about them.
 PROGRAMS = "bitcoin-grpc grpcurl openssl chmod mkdir echo curl jq python3 python pip npm go mvn".split()
+#: A function or a variable for the commands behind it; it is not counted.
+DEFINES = re.compile(r"\w+\(\) \{|\w+=\S+$")
 
 
 class Session:
@@ -102,7 +104,8 @@ class Session:
             self.serve(self.substitute(before))
         begun = time.monotonic()
         self.run(command, text)
-        self.done.append(("run", command.text, time.monotonic() - begun))
+        if not DEFINES.match(text):
+            self.done.append(("run", command.text, time.monotonic() - begun))
 
     def substitute(self, text):
         words = {"folder": self.folder, "home": self.stage.home, "programs": self.stage.program.parent}
@@ -115,7 +118,7 @@ class Session:
         return text
 
     def must_be_known(self, text):
-        if re.match(r"\w+\(\) \{|\w+=\S+$", text):
+        if DEFINES.match(text):
             return
         first = next(word for word in shlex.split(text, comments=True) if not re.match(r"[A-Z_]+=", word))
         functions = [line.split("(")[0] for line in self.prelude if "() {" in line]
@@ -141,7 +144,7 @@ class Session:
     def run(self, command, text):
         bare = text.split(" #")[0].strip()
         follows = next((shows for what, shows in tables.FOLLOWERS.items() if re.search(what, bare)), None)
-        if re.match(r"\w+\(\) \{|\w+=\S+$", text):
+        if DEFINES.match(text):
             self.prelude.append(text)
         elif self.subcommand(command.text) in tables.SERVERS:
             self.serve(text)
