@@ -334,6 +334,7 @@ impl Desk {
                 Ok(turn) => turn,
                 Err(error) => return conversation.conclude(Err(error)),
             };
+            ring.commit();
             let caller = turn.caller();
             let mut update = pin!(caller.lend(&request, &object));
             match timeout(desk.patience + answers::SETTING, &mut update).await {

@@ -44,6 +44,8 @@ struct State {
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
     end: Option<End>,
+    /// The node was sent what has an effect.
+    committed: bool,
     readers: usize,
     next_reader: u64,
     /// Readers that wait for the next event.
@@ -107,10 +109,21 @@ impl Ring {
         self.wake(state);
     }
 
+    /// Says that the node was sent what has an effect: from here on nobody may be told that it was not.
+    pub(super) fn commit(&self) {
+        self.lock().committed = true;
+    }
+
     /// Says that there will be no more events. Readers see the end after the events before it. The
     /// first end counts.
     pub(super) fn end(&self, end: End) {
         let mut state = self.lock();
+        let end = match end {
+            Some(CallError::NoNode(_) | CallError::Draining) if state.committed => {
+                Some(CallError::NodeLost)
+            }
+            end => end,
+        };
         state.end.get_or_insert(end);
         self.wake(state);
         self.over.notify_waiters();
@@ -276,6 +289,18 @@ mod tests {
                 let form = super::super::entry::Filter::default().form(&entry).unwrap().clone();
                 String::from_utf8(form.to_vec()).unwrap()
             }
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_that_nothing_was_sent_once_something_was() {
+        for why in [CallError::Draining, CallError::NoNode(String::new())] {
+            let (ring, sent) = (Ring::new(SMALL), Ring::new(SMALL));
+            let mut readers = [ring.reader(), sent.reader()];
+            sent.commit();
+            ring.end(Some(why.clone()));
+            sent.end(Some(why.clone()));
+            assert_eq!(readers.each_mut().map(poll), [why.reason(), "NODE_LOST"]);
         }
     }
 

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use bitcoin_grpc_contract::{Profile, Unary, v1};
+use bitcoin_grpc_contract::{Method, Profile, Unary, v1};
 use bitcoin_grpc_devnode::clock::Clock;
+use bitcoin_grpc_devnode::fault::Called;
 use bitcoin_grpc_devnode::socket::{Server, Shared};
 use bitcoin_grpc_devnode::{Node, NodeOptions};
 use tokio::sync::watch;
@@ -369,6 +370,30 @@ fn an_interrupt_ends_the_wait_of_its_template_only() {
         let answer = heard::<v1::BlockTemplateWaitNextRequest>(going_on).await.unwrap();
         assert!(answer.template.is_some());
         dev.handle.shutdown().await;
+    });
+}
+
+/// A node that is about to give a template to a client who is gone ends, in some generations. They are asked for one
+/// without waiting, and wait for the next tip in between.
+#[test]
+fn a_node_that_would_die_of_it_does_not_wait_with_a_template_in_hand() {
+    local(async || {
+        for (profile, waits) in [("core-31", 1), ("core-32", 0), ("pr10102-2026-02", 1)] {
+            let dev = Dev::start(profile, |_| {}).await;
+            let lease = dev.template().await;
+            let calls = |method| dev.node.faults.calls(Called::Method(method));
+            let before = calls(Method::MiningWaitTipChanged);
+            let waiting = dev.send(next(&lease, None));
+            sleep(Duration::from_millis(200)).await;
+            // One after the other, on the same thread.
+            assert_eq!(calls(Method::BlockTemplateWaitNext), 1, "{profile}");
+            assert_eq!(calls(Method::MiningWaitTipChanged) - before, waits, "{profile}");
+            dev.node.change(|node| node.generate(1)).unwrap();
+            let answer = heard::<v1::BlockTemplateWaitNextRequest>(waiting).await.unwrap();
+            assert!(answer.template.is_some(), "{profile}");
+            dev.lives();
+            dev.handle.shutdown().await;
+        }
     });
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bitcoin_grpc_contract::transfer::{ObjectPlace, object_places};
 use bitcoin_grpc_contract::{Method, Profile, Reply, Request, Slot, transfer, v1};
+use bytes::Bytes;
 use capnp::capability::Client;
 use tokio::time::{Instant, sleep};
 
@@ -149,6 +150,37 @@ pub(in crate::backend::ipc) async fn wait(caller: Caller<'_>, id: &WaitId, holdi
 }
 
 async fn turn(caller: Caller<'_>, goal: &Goal, length: Duration) -> Result<Turn, CallError> {
+    let profile = caller.link.profile;
+    let able = matches!(profile.slot(Method::MiningWaitTipChanged), Slot::Callable(_));
+    match goal {
+        // A generation that does not survive a client who is gone when its template comes is asked for one without
+        // waiting, and waits for the next tip in between, which it survives.
+        Goal::Next { .. } if !profile.survives_lost_subscribers && able => {
+            look_and_wait(caller, goal, length).await
+        }
+        _ => ask(caller, goal, length).await,
+    }
+}
+
+async fn look_and_wait(
+    caller: Caller<'_>,
+    goal: &Goal,
+    length: Duration,
+) -> Result<Turn, CallError> {
+    // A tip that comes after this one ends the wait.
+    let tip = ready::tip(caller).await?;
+    let looked = ask(caller, goal, Duration::ZERO).await?;
+    let (Turn::Nothing(_), Some((_, tip))) = (&looked, tip) else { return Ok(looked) };
+    let timeout_ms = Some(length.as_secs_f64() * 1000.0);
+    let current_tip = Bytes::copy_from_slice(&tip);
+    let wait = v1::MiningWaitTipChangedRequest { current_tip: current_tip.clone(), timeout_ms };
+    match caller.ask_as(wait).await?.tip {
+        Some(tip) if tip.hash != current_tip => ask(caller, goal, Duration::ZERO).await,
+        _ => Ok(looked),
+    }
+}
+
+async fn ask(caller: Caller<'_>, goal: &Goal, length: Duration) -> Result<Turn, CallError> {
     // A better template is a new one, and the chain may have been taken back since the last.
     if matches!(goal, Goal::Next { .. }) && too_low(caller).await? {
         return Err(CallError::Refused { method: Method::BlockTemplateWaitNext, why: TOO_LOW });
