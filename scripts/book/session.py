@@ -50,9 +50,17 @@ class Session:
         key = tuple(command.text.split(" #")[0].strip() for command in block.commands)
         if not any(re.match(LONG, command) for command in key):
             return self.carry_out_block(block)
-        if self.stage.is_first((tables.PLACES.get(self.document), key)):
+        if self.stage.is_first(self.in_place(key)):
             return self.carry_out_block(block)
         self.done += [("same", command.text, 0) for command in block.commands]
+
+    def in_place(self, key):
+        """The same wherever it is typed: Maven can be told its folder, or be started there."""
+        place = tables.PLACES.get(self.document)
+        told = re.fullmatch(r"mvn -q -f (\S+) (.*)", key[0])
+        if told and (self.folder / told.group(1) / "pom.xml").exists():
+            return told.group(1), (f"mvn -q {told.group(2)}", *key[1:])
+        return place, key
 
     def carry_out_block(self, block):
         commands = [documents.Command(self.write_script(block))] if block.is_script else block.commands
