@@ -85,7 +85,7 @@ MODES = [
 ]
 # What a node of before libmultiprocess v11 may die of.
 DEADLY = {
-    "pr10102": {"kill -9: templates made and given back", "kill -9: waits for templates", "kill -9: streams", "kill -9: all"},
+    "pr10102": {"kill -9: streams", "kill -9: all"},
     "core-32": set(),
 }
 
