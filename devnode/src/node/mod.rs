@@ -77,6 +77,8 @@ pub struct Node {
     warnings: String,
     /// Set once and for good by whoever stops the node.
     shutdown_requested: bool,
+    /// Decided at the start; what becomes of the setting later changes nothing.
+    serves_rpc: bool,
     started: Instant,
     /// Where every change of the chain is written, if anywhere.
     journal: Option<Journal>,
@@ -93,6 +95,7 @@ impl Node {
     pub fn new(options: NodeOptions) -> Self {
         let genesis = genesis_block(Network::Regtest);
         let mut node = Self {
+            serves_rpc: options.serves_rpc(),
             generation: options.generation,
             rules: options.rules,
             limits: options.limits,

@@ -145,6 +145,7 @@ impl Node {
             rules: options.rules.clone(),
             limits: options.limits,
             settings: options.settings.clone(),
+            serves_rpc: options.serves_rpc(),
             peers: Peers::default(),
             warnings: PRE_RELEASE_WARNING.to_owned(),
             period_looked_at: None,

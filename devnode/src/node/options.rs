@@ -58,6 +58,12 @@ impl NodeOptions {
         options
     }
 
+    /// Whether the JSON-RPC server is to run.
+    pub(super) fn serves_rpc(&self) -> bool {
+        let server = self.settings.get("server");
+        !server.is_false() && !matches!(server.as_str(), "\"0\"" | "0")
+    }
+
     fn set_feerates(&mut self, settings: &Settings) {
         let rules = &mut self.rules;
         let min_relay = feerate(settings, "minrelaytxfee");

@@ -131,10 +131,9 @@ impl Node {
         false
     }
 
-    /// Whether the JSON-RPC server would run, which is so unless `-server=0`.
+    /// Whether the JSON-RPC server would run, which is so unless the node was started with `-server=0`.
     pub fn rpc_server_runs(&self) -> bool {
-        let server = self.settings.get("server");
-        !server.is_false() && !matches!(server.as_str(), "\"0\"" | "0")
+        self.serves_rpc
     }
 
     /// Whether a deprecated RPC method was enabled with `-deprecatedrpc`.

@@ -63,6 +63,16 @@ impl Drop for Object {
     }
 }
 
+/// Methods that look at settings, and have no server thread in some generation.
+const WANT_SETTINGS: [Method; 6] = [
+    Method::MiningCreateNewBlock,
+    Method::NodeForceSetting,
+    Method::NodeGetPersistentSetting,
+    Method::NodeIsSettingIgnored,
+    Method::NodeResetSettings,
+    Method::NodeUpdateRwSetting,
+];
+
 impl Object {
     pub(super) async fn call(
         &self,
@@ -126,7 +136,7 @@ impl Object {
         let (request, place) = self.read(method, at, params).await?;
         let serving = match place {
             Some((thread, named)) => Some(self.connection.enter(thread, named).await?),
-            None => None,
+            None => self.on_loop(method)?,
         };
         self.hold(Called::Method(method)).await;
         if let Some(serving) = &serving {
@@ -181,6 +191,15 @@ impl Object {
         let (request, _) =
             transfer::read_params(method, at, profile, params).map_err(unwritable)?;
         Ok((request, place))
+    }
+
+    /// A method on the event loop that wants the settings, while their holder waits for what the event loop brings it.
+    fn on_loop<T>(&self, method: Method) -> Result<Option<T>, Fault> {
+        let free = self.connection.shared.settings_lock.try_lock().is_ok();
+        match free || !WANT_SETTINGS.contains(&method) {
+            true => Ok(None),
+            false => Err(Fault::Dies("the event loop waits for ever for the settings".to_owned())),
+        }
     }
 
     /// How the node's generation packs values.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bitcoin_grpc_contract::Profile;
 
+use super::apart::Apart;
 use super::leases::{LeaseConfig, Leases};
 use super::spawn::SpawnConfig;
 use super::streams::StreamHub;
@@ -120,6 +121,8 @@ pub struct IpcConfig {
     pub socket_age: Duration,
     /// Leases on the node's objects. Copies of the configuration share them.
     pub leases: Leases,
+    /// Keeps apart what would hang the node together. Copies of the configuration share it.
+    pub apart: Apart,
     /// Where the node's part is counted. Copies of the configuration share it.
     pub metrics: Arc<NodeMetrics>,
 }
@@ -143,6 +146,7 @@ impl Default for IpcConfig {
             settle: SETTLE,
             socket_age: SOCKET_AGE,
             leases: Leases::new(LeaseConfig::default()),
+            apart: Apart::default(),
             metrics: Arc::default(),
         }
     }

@@ -15,6 +15,8 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 use tracing::Instrument;
 
+use super::apart::Apart;
+use super::config::IpcConfig;
 use super::connection::Connection;
 use super::fault::{self, Fault};
 use super::held::{Bin, Emptier};
@@ -37,6 +39,8 @@ pub(super) struct Link {
     pub(super) profile: &'static Profile,
     pub(super) objects: Objects,
     pub(super) signs: Rc<Signs>,
+    /// What would hang the node together.
+    pub(super) apart: Apart,
     metrics: Arc<NodeMetrics>,
     /// The life of a node that is led over this connection.
     pub(super) life: OnceCell<Rc<Lifecycle>>,
@@ -54,14 +58,26 @@ impl Link {
         connection: Connection,
         profile: &'static Profile,
         signs: Rc<Signs>,
-        metrics: Arc<NodeMetrics>,
+        config: &IpcConfig,
     ) -> Self {
+        let (apart, metrics) = (config.apart.clone(), Arc::clone(&config.metrics));
         let connection = RefCell::new(Some(Rc::new(connection)));
         let (bin, emptier) = Bin::new();
         let (objects, threads_made) = (Objects::default(), Cell::new(0));
         let emptier = RefCell::new(Some(emptier));
         let life = OnceCell::new();
-        Self { profile, objects, signs, metrics, life, bin, emptier, connection, threads_made }
+        Self {
+            profile,
+            objects,
+            signs,
+            apart,
+            metrics,
+            life,
+            bin,
+            emptier,
+            connection,
+            threads_made,
+        }
     }
 
     /// Whether the node has a chain that may be asked about, as far as its life is ours to know.

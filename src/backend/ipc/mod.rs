@@ -10,6 +10,7 @@
 //! speaks (`detect.rs`), waits until it has loaded (`ready.rs`), and begins anew when it goes away.
 //! A node that is ours to start and to end is in `spawn/`.
 
+mod apart;
 mod config;
 mod connection;
 mod connector;
@@ -42,6 +43,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use apart::Apart;
 pub use config::{
     BIG_READS, BLOCKING_THREADS, CONNECTIONS, DRAIN_LIMIT, IpcConfig, Notifications, Place, QUEUE,
     READ_THREADS, REPLACED_THREADS, RETIRE_AFTER, RETIRE_BLOCKING_AFTER, SETTLE, SOCKET_AGE,

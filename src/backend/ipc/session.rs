@@ -330,7 +330,7 @@ async fn connect(
             return Err(error.into());
         }
     };
-    let link = Link::new(connection, profile, Rc::clone(signs), Arc::clone(&config.metrics));
+    let link = Link::new(connection, profile, Rc::clone(signs), config);
     for service in EARLY {
         link.make(service, &on).await?;
     }

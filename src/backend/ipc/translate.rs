@@ -30,8 +30,8 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
 }
 
 /// Holds a setting's new value to what the node can read.
-pub(super) fn setting_value(json: &str) -> Result<(), Vec<Violation>> {
-    settings::violation(json).map_or(Ok(()), |violation| Err(vec![violation]))
+pub(super) fn setting_value(name: &str, json: &str) -> Result<(), Vec<Violation>> {
+    settings::violation(name, json).map_or(Ok(()), |violation| Err(vec![violation]))
 }
 
 /// What is known of who waits for a call.
@@ -62,6 +62,7 @@ pub(super) async fn answer(
     waiter: Waiter<'_>,
 ) -> Result<Reply, CallError> {
     guard::check(caller, &request).await?;
+    let _turn = caller.link.apart.turn(caller.link.profile, &request).await?;
     if request.method().info().service == Service::Wallet {
         return on_wallet(caller, &request, waiter).await;
     }

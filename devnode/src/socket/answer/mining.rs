@@ -73,6 +73,7 @@ pub(super) fn options(
     wanted: Option<&v1::BlockCreateOptions>,
 ) -> Result<TemplateOptions, Fault> {
     let rules = object.connection.rules;
+    readable(object)?;
     let given = |value: Option<u64>, default| {
         value.unwrap_or(if rules.option_defaults { default } else { 0 })
     };
@@ -89,6 +90,22 @@ pub(super) fn options(
         reserved_sigops: sigops.min(MAX_BLOCK_SIGOPS_COST),
         ..TemplateOptions::default()
     })
+}
+
+/// Settings that are read anew for every template, as texts.
+const READ: [&str; 3] = ["blockmaxweight", "blockmintxfee", "printpriority"];
+
+/// A node throws over a list in place of a text.
+fn readable(object: &Object) -> Result<(), Fault> {
+    let node = object.connection.shared.node();
+    let list = |name: &&str| node.settings().get(name).elements().is_some();
+    match READ.iter().any(list) {
+        true => {
+            let what = "JSON value of type array is not of expected type string";
+            Err(object.thrown(what, what.to_owned()))
+        }
+        false => Ok(()),
+    }
 }
 
 fn check_bounds(object: &Object, weight: u64, sigops: u64) -> Result<(), Fault> {

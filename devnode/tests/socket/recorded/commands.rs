@@ -124,6 +124,25 @@ fn once_the_server_runs_no_command_is_taken() {
     assert_eq!(deaths.count(), 1);
 }
 
+/// A real node decides at its start whether the server runs; the setting can be changed later, by who may.
+#[test]
+fn a_setting_that_is_changed_later_does_not_stop_the_server() {
+    let profile = "pr10102-2026-02";
+    let deaths = with_world(profile, recorded_node(profile), async |world| {
+        let client = FactsClient::connect(&world).await;
+        let (chain, node) = (client.make("Chain").await, client.make("Node").await);
+        let off = json!({ "name": "server", "value": "false" });
+        client.call(&node, "Node", "forceSetting", &off, &[]).await.expect("answered");
+        let name = json!({ "name": "server" });
+        let server = client.call(&chain, "Chain", "getSetting", &name, &[]).await;
+        assert_eq!(server.expect("answered").results["result"], "false");
+        let params = json!({ "command": { "name": "late", "actor": 0 } });
+        let late = client.call(&chain, "Chain", "handleRpc", &params, &[client.obedient()]).await;
+        assert_eq!(late.expect_err("dead").kind, capnp::ErrorKind::Disconnected);
+    });
+    assert_eq!(deaths.count(), 1);
+}
+
 #[test]
 fn node_execute_rpc_runs_commands_of_clients_too() {
     let profile = "pr10102-2026-02";

@@ -54,8 +54,12 @@ pub(super) fn default(event: &Event) -> Option<CallbackAnswer> {
     })
 }
 
-/// Brings a client's answer into a form that a node can take, or says what is wrong with it.
-pub(super) fn checked(mut answer: CallbackAnswer) -> Result<CallbackAnswer, Vec<Violation>> {
+/// Brings a client's answer into a form that a node can take, or says what is wrong with it. An answer about
+/// a setting is about the one of this name.
+pub(super) fn checked(
+    mut answer: CallbackAnswer,
+    setting: &str,
+) -> Result<CallbackAnswer, Vec<Violation>> {
     match &mut answer {
         CallbackAnswer::ActorCallbackCall(answer) => command(answer)?,
         CallbackAnswer::SettingsUpdateCallbackCall(answer) => {
@@ -63,7 +67,7 @@ pub(super) fn checked(mut answer: CallbackAnswer) -> Result<CallbackAnswer, Vec<
             if answer.value.is_empty() {
                 answer.value = "null".to_owned();
             }
-            translate::setting_value(&answer.value)?;
+            translate::setting_value(setting, &answer.value)?;
         }
         _ => {}
     }
@@ -125,9 +129,10 @@ mod tests {
             setting("{"),
             setting("1"),
             setting("{\"a\":1}"),
+            setting("[\"a\"]"),
         ];
         for answer in bad {
-            assert!(checked(answer.clone()).is_err(), "{answer:?}");
+            assert!(checked(answer.clone(), "a").is_err(), "{answer:?}");
         }
     }
 
@@ -142,8 +147,9 @@ mod tests {
             setting(""),
         ];
         for answer in good {
-            assert!(checked(answer.clone()).is_ok(), "{answer:?}");
+            assert!(checked(answer.clone(), "a").is_ok(), "{answer:?}");
         }
+        assert!(checked(setting("[\"a\"]"), "wallet").is_ok());
     }
 
     #[test]
@@ -158,7 +164,7 @@ mod tests {
         ] {
             let answer = default(&event).unwrap();
             assert_eq!(answer.inner(), event.inner());
-            assert_eq!(checked(answer.clone()), Ok(answer));
+            assert_eq!(checked(answer.clone(), "a"), Ok(answer));
         }
         assert_eq!(default(&Event::BannedListChangedCallbackCall(Default::default())), None);
     }

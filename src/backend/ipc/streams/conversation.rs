@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use bitcoin_grpc_contract::{CallbackAnswer, Event, Method};
+use bitcoin_grpc_contract::{CallbackAnswer, Event, Method, Request};
 use futures_util::Stream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -26,6 +26,8 @@ pub(super) const BOUNDS: Bounds = Bounds { events: 64, bytes: 64 * 1024 * 1024 }
 /// One client's conversation with the node.
 pub(super) struct Conversation {
     method: Method,
+    /// The setting that it is about, if it is about one.
+    setting: String,
     pub(super) ring: Arc<Ring>,
     state: Mutex<State>,
 }
@@ -39,8 +41,13 @@ struct State {
 }
 
 impl Conversation {
-    pub(super) fn new(method: Method) -> Arc<Self> {
-        Arc::new(Self { method, ring: Ring::new(BOUNDS), state: Mutex::default() })
+    pub(super) fn new(request: &Request) -> Arc<Self> {
+        let setting = match request {
+            Request::ChainUpdateRwSetting(q) => q.name.clone(),
+            _ => String::new(),
+        };
+        let method = request.method();
+        Arc::new(Self { method, setting, ring: Ring::new(BOUNDS), state: Mutex::default() })
     }
 
     /// The client's side of it.
@@ -93,7 +100,7 @@ impl Conversation {
 impl Answers for Conversation {
     fn give(&self, answer: CallbackAnswer) {
         let waiting = self.lock().waiting.remove(&answer.invocation_id());
-        match answers::checked(answer) {
+        match answers::checked(answer, &self.setting) {
             // A question that is not open any more has had its default answer.
             Ok(answer) => {
                 if let Some(waiting) = waiting {
@@ -166,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_client_that_owes_many_answers_is_asked_no_more() {
-        let conversation = Conversation::new(Method::NodeHandleQuestion);
+        let conversation = Conversation::new(&Request::NodeHandleQuestion(Default::default()));
         let ask = || conversation.ask(Event::QuestionCallbackCall(Default::default()));
         let mut open: Vec<_> = (0..64).map(|_| ask().unwrap()).collect();
         assert!(ask().is_none());

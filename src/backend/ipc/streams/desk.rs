@@ -334,6 +334,13 @@ impl Desk {
                 Ok(turn) => turn,
                 Err(error) => return conversation.conclude(Err(error)),
             };
+            let _apart = match desk.link.apart.turn(desk.link.profile, &request).await {
+                Ok(apart) => apart,
+                Err(error) => return conversation.conclude(Err(error)),
+            };
+            if ring.readers() == 0 || ring.has_ended() {
+                return;
+            }
             ring.commit();
             let caller = turn.caller();
             let mut update = pin!(caller.lend(&request, &object));
@@ -356,7 +363,7 @@ impl Desk {
         let turn = self.control.turn().await?;
         translate::check(turn.caller(), request).await?;
         drop(turn);
-        let conversation = Conversation::new(request.method());
+        let conversation = Conversation::new(request);
         self.watch(&conversation.ring);
         let reader = conversation.ring.reader();
         let tip = self.control.tip().await?;

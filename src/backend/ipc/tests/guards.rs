@@ -4,7 +4,7 @@ use bitcoin_grpc_contract::{Method, Reply, Request, v1};
 use tokio::time::timeout;
 
 use super::requests::{sane, transaction};
-use super::{Bench, LONG, local, now};
+use super::{Bench, Hold, LONG, local, now, settle};
 
 const FEBRUARY: &str = "pr10102-2026-02";
 
@@ -42,6 +42,36 @@ fn private() -> Request {
         max_tx_fee_sat: 0,
         broadcast_method: v1::BroadcastMethod::PrivateBroadcast.into(),
     })
+}
+
+/// What changes a setting of this name.
+fn changes(name: &str) -> [Request; 3] {
+    let (name, value) = (name.to_owned(), "false".to_owned());
+    let overwrite = v1::ChainOverwriteRwSettingRequest {
+        name: name.clone(),
+        value: value.clone(),
+        ..Default::default()
+    };
+    let update = v1::NodeUpdateRwSettingRequest { name: name.clone(), value: value.clone() };
+    [
+        Request::ChainOverwriteRwSetting(overwrite),
+        Request::NodeUpdateRwSetting(update),
+        Request::NodeForceSetting(v1::NodeForceSettingRequest { name, value }),
+    ]
+}
+
+/// By these it is known what would end the node. It would not be known any more.
+#[test]
+fn settings_that_are_looked_at_stay() {
+    local(async || {
+        let stay = [("server", false), ("signer", false), ("settings", false), ("rest", true)];
+        for (name, expected) in stay {
+            for request in changes(name) {
+                let words = format!("{request:?}");
+                assert_eq!(sent(request, "network", "null").await, expected, "{words}");
+            }
+        }
+    });
 }
 
 #[test]
@@ -84,5 +114,28 @@ fn settings_decide_what_a_node_survives() {
             let words = format!("{request:?} with {setting}={value}");
             assert_eq!(sent(request, setting, value).await, expected, "{words}");
         }
+    });
+}
+
+/// Each would wait for the end of one thread, of which only one is told.
+#[test]
+fn ports_are_mapped_by_one_call_at_a_time() {
+    local(async || {
+        let hold = Hold::new();
+        let held = hold.clone();
+        let answer = move |request| match request {
+            Request::NodeMapPort(_) => {
+                held.answer(Reply::NodeMapPort(v1::NodeMapPortResponse::default()))
+            }
+            _ => None,
+        };
+        let bench = Bench::start(FEBRUARY, answer, |_| {}).await;
+        let map = || Request::NodeMapPort(v1::NodeMapPortRequest::default());
+        let (first, second) = (bench.send_any(map()), bench.send_any(map()));
+        settle().await;
+        assert_eq!(bench.node.count(Method::NodeMapPort), 1);
+        hold.release();
+        assert!(first.await.is_ok() && second.await.is_ok());
+        assert_eq!(bench.node.count(Method::NodeMapPort), 2);
     });
 }

@@ -552,6 +552,11 @@ pub(super) fn deadly() -> Vec<(&'static str, Request)> {
             v1::NodeUpdateRwSettingRequest { name: "foo".into(), value: "1".into() }.into_request(),
         ),
         (
+            "list as a setting that is a text",
+            v1::NodeForceSettingRequest { name: "blockmintxfee".into(), value: r#"["a"]"#.into() }
+                .into_request(),
+        ),
+        (
             "lists in lists as a setting",
             v1::NodeForceSettingRequest { name: "foo".into(), value: "[[1]]".into() }
                 .into_request(),
@@ -559,6 +564,10 @@ pub(super) fn deadly() -> Vec<(&'static str, Request)> {
         (
             "broken JSON",
             v1::RpcExecuteRpcRequest { request: "{".into(), ..Default::default() }.into_request(),
+        ),
+        (
+            "time beyond the clock",
+            v1::WalletLoaderSetMockTimeRequest { unix_time: 9_223_372_037 }.into_request(),
         ),
         ("time before 1970", v1::WalletLoaderSetMockTimeRequest { unix_time: -1 }.into_request()),
         (

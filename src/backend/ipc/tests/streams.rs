@@ -12,7 +12,7 @@ use prost::Message;
 use tokio::time::timeout;
 use tower::Service;
 
-use super::{Bench, LONG, local, now, settle};
+use super::{Bench, Hold, LONG, local, now, settle};
 use crate::backend::NodeState;
 use crate::backend::ipc::{IpcConfig, Notifications};
 use crate::call::{Call, Caller};
@@ -424,6 +424,63 @@ fn setting_answer(id: u64, value: &str, action: Option<i32>) -> CallbackAnswer {
 
 fn update() -> Request {
     Request::ChainUpdateRwSetting(v1::ChainUpdateRwSettingStart { name: "a".to_owned() })
+}
+
+/// The node's event loop would wait for the settings, and the client's answer for the event loop.
+#[test]
+fn nothing_runs_on_the_event_loop_while_a_client_decides_on_a_setting() {
+    local(async || {
+        let bench = bench(STURDY).await;
+        let _heard = asks_about(&bench, "\"old\"");
+        let mut events = open(&bench, update()).await.unwrap();
+        let answers = events.answers().unwrap();
+        events.next().await.unwrap().unwrap();
+        events.next().await.unwrap().unwrap();
+        let method = Method::NodeGetPersistentSetting;
+        let asked = v1::NodeGetPersistentSettingRequest { name: "a".to_owned() };
+        let mut asked = bench.send(asked);
+        settle().await;
+        assert!(futures_util::poll!(&mut asked).is_pending());
+        assert_eq!(bench.node.count(method), 0);
+        answers.give(setting_answer(1, "\"new\"", Some(0)));
+        let _ = asked.await;
+        assert_eq!(bench.node.count(method), 1);
+        bench.handle.shutdown().await;
+    });
+}
+
+/// A wallet that is loaded has the node write a setting down, which its own process decides on.
+#[test]
+fn nothing_runs_on_the_event_loop_while_a_wallet_is_loaded() {
+    local(async || {
+        let hold = Hold::new();
+        let held = hold.clone();
+        let answer = move |request| match request {
+            Request::NodeExecuteRpc(q) if q.method == "loadwallet" => held.answer(
+                bitcoin_grpc_contract::Reply::NodeExecuteRpc(v1::NodeExecuteRpcResponse::default()),
+            ),
+            _ => None,
+        };
+        let bench = Bench::start(FRAGILE, answer, always).await;
+        let load = |method: &str| v1::NodeExecuteRpcRequest {
+            method: method.to_owned(),
+            params: "[]".to_owned(),
+            uri: String::new(),
+        };
+        let mut loading = bench.send(load("loadwallet"));
+        settle().await;
+        let asked = v1::NodeIsSettingIgnoredRequest { name: "a".to_owned() };
+        let mut asked = bench.send(asked);
+        settle().await;
+        assert!(futures_util::poll!(&mut loading).is_pending());
+        assert!(futures_util::poll!(&mut asked).is_pending());
+        assert_eq!(bench.node.count(Method::NodeIsSettingIgnored), 0);
+        hold.release();
+        let _ = loading.await;
+        let _ = asked.await;
+        assert_eq!(bench.node.count(Method::NodeIsSettingIgnored), 1);
+        bench.handle.shutdown().await;
+    });
 }
 
 #[test]

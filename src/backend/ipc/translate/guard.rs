@@ -9,6 +9,9 @@ use crate::error::CallError;
 /// Highest fee rate, in satoshi per 1000 vB: all coins there are. Higher ones overflow in the node.
 const HIGHEST_FEE_RATE: i64 = 2_100_000_000_000_000;
 
+/// Latest second that the node's clock can show: it counts nanoseconds in 64 bits, and aborts below 0.
+const LATEST: i64 = i64::MAX / 1_000_000_000;
+
 const KILLS: &str = "a node that runs already is ended by it";
 const INTERRUPT: &str = "the wait that it would end may be another caller's, or the next one; a wait ends when its call is cancelled";
 const PRIVATE: &str = "the node does not run with -privatebroadcast, and would keep the transaction for ever without sending it";
@@ -46,6 +49,9 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
                 false => refused(UNSAFE_DEPRECATED),
             }
         }
+        Request::WalletLoaderSetMockTime(q) if q.unix_time > LATEST => {
+            Err(invalid("unix_time", format!("must be at most {LATEST}")))
+        }
         Request::WalletLoaderSetMockTime(_) | Request::WalletLoaderSchedulerMockForward(_) => {
             match caller.ask_as(v1::MiningIsTestChainRequest::default()).await?.test_chain {
                 true => Ok(()),
@@ -65,11 +71,13 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
             fee_rate("target_feerate", q.target_feerate.as_ref())
         }
         Request::ChainOverwriteRwSetting(q) => {
-            settings::value(&q.value)?;
+            settings::value(&q.name, &q.value)?;
+            settings::stays(caller, method, &q.name)?;
             settings::write(caller, method, q.action()).await
         }
         Request::ChainDeleteRwSettings(q) => settings::write(caller, method, q.action()).await,
-        Request::ChainUpdateRwSetting(_) => {
+        Request::ChainUpdateRwSetting(q) => {
+            settings::stays(caller, method, &q.name)?;
             settings::write(caller, method, v1::SettingsAction::Write).await
         }
         Request::ChainHandleRpc(_) if caller.link.profile.exceptions_kill => {
@@ -78,8 +86,14 @@ pub(super) async fn check(caller: Caller<'_>, request: &Request) -> Result<(), C
                 false => refused(RPC_SERVER),
             }
         }
-        Request::NodeUpdateRwSetting(q) => settings::value(&q.value),
-        Request::NodeForceSetting(q) => settings::value(&q.value),
+        Request::NodeUpdateRwSetting(q) => {
+            settings::value(&q.name, &q.value)?;
+            settings::stays(caller, method, &q.name)
+        }
+        Request::NodeForceSetting(q) => {
+            settings::value(&q.name, &q.value)?;
+            settings::stays(caller, method, &q.name)
+        }
         _ => Ok(()),
     }
 }

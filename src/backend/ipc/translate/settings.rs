@@ -11,21 +11,32 @@ use crate::error::CallError;
 
 const NO_FILE: &str = "the node runs with -nosettings, and would abort on the write";
 
-/// Holds a setting's new value to the types that the node can read: null, truth values, texts, and
-/// lists of texts. The node's own windows write numbers as texts, too.
-pub(super) fn value(json: &str) -> Result<(), CallError> {
-    violation(json).map_or(Ok(()), |violation| Err(CallError::Invalid(vec![violation])))
+const STAYS: &str = "it is looked at to know what would end the node, and must not change between the look and the call; set it where the node is started";
+
+/// Settings that are looked at before a call that would end the node without them, or with them: whether its RPC
+/// server runs, which program signs, and whether there is a file for settings.
+const LOOKED_AT: [&str; 3] = ["server", "signer", "settings"];
+
+/// The only setting that the node itself writes as a list, and that it reads as nothing else. One that it
+/// reads as a text, such as `blockmintxfee` for every template, would end it.
+const LIST: &str = "wallet";
+
+/// Holds a setting's new value to the types that the node can read: null, truth values and texts, and
+/// for the list of wallets a list of texts. The node's own windows write numbers as texts, too.
+pub(super) fn value(name: &str, json: &str) -> Result<(), CallError> {
+    violation(name, json).map_or(Ok(()), |violation| Err(CallError::Invalid(vec![violation])))
 }
 
 /// What is wrong with a setting's new value.
-pub(super) fn violation(json: &str) -> Option<Violation> {
+pub(super) fn violation(name: &str, json: &str) -> Option<Violation> {
     let accepted = match serde_json::from_str(json) {
         Ok(Value::Null | Value::Bool(_) | Value::String(_)) => true,
-        Ok(Value::Array(items)) => items.iter().all(Value::is_string),
+        Ok(Value::Array(items)) => name == LIST && items.iter().all(Value::is_string),
         _ => false,
     };
     let description =
-        "must be null, true, false, a text or a list of texts; write numbers as texts".to_owned();
+        "must be null, true, false or a text, or for the setting wallet a list of texts; write numbers as texts"
+            .to_owned();
     (!accepted).then(|| Violation { field: "value".to_owned(), description })
 }
 
@@ -41,6 +52,15 @@ pub(super) async fn write(
         return Ok(());
     }
     Err(CallError::Refused { method, why: NO_FILE })
+}
+
+/// Refuses to change a setting by which it is known what ends the node. The RPC server goes on running whatever
+/// becomes of `server`, and others may change between a look and the call that follows.
+pub(super) fn stays(caller: Caller<'_>, method: Method, name: &str) -> Result<(), CallError> {
+    match caller.link.profile.exceptions_kill && LOOKED_AT.contains(&name) {
+        true => Err(CallError::Refused { method, why: STAYS }),
+        false => Ok(()),
+    }
 }
 
 /// Whether a switch is on, as the node reads it: a text counts by the number it begins with, and an
@@ -98,11 +118,15 @@ mod tests {
 
     #[test]
     fn only_what_the_node_reads_is_written() {
-        for good in ["null", "true", "\"1\"", "[]", "[\"a\",\"b\"]"] {
-            assert_eq!(value(good), Ok(()), "{good}");
+        for good in ["null", "true", "\"1\""] {
+            assert_eq!(value("blockmintxfee", good), Ok(()), "{good}");
+        }
+        for list in ["[]", "[\"a\",\"b\"]"] {
+            assert_eq!(value("wallet", list), Ok(()), "{list}");
+            assert!(value("blockmintxfee", list).is_err(), "{list}");
         }
         for bad in ["1", "{}", "[1]", "[[\"a\"]]", "{", ""] {
-            assert!(value(bad).is_err(), "{bad}");
+            assert!(value("wallet", bad).is_err(), "{bad}");
         }
     }
 

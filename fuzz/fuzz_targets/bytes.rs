@@ -1,0 +1,6 @@
+//! See `docs/fuzzing.md`.
+#![no_main]
+
+use bitcoin_grpc_shield::{Target, run};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(Target::Bytes, data));
