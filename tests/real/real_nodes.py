@@ -30,7 +30,9 @@ class Proxy:
     """Calls methods by name, through reflection."""
 
     def __init__(self, addr):
-        self.channel = grpc.insecure_channel(addr, options=[("grpc.max_receive_message_length", 64 << 20)])
+        # A pool of its own: a channel to the server before at the same address may still wait before it connects again.
+        options = [("grpc.max_receive_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1)]
+        self.channel = grpc.insecure_channel(addr, options=options)
         self.database = ProtoReflectionDescriptorDatabase(self.channel)
         self.pool = descriptor_pool.DescriptorPool(self.database)
 
