@@ -60,6 +60,16 @@ def measurement(words, stage):
     options(words[1:], "\n".join(source.read_text() for source in sources if source.exists()), words[0])
 
 
+def trial(words, stage):
+    options(words[1:], (ROOT / "shield/src/main.rs").read_text(), words[0])
+
+
+def fuzz(words, stage):
+    if words[1] == "install":
+        return
+    assert words[3] in ("run", "cmin") and (ROOT / f"fuzz/fuzz_targets/{words[6]}.rs").exists(), words
+
+
 def step(words, stage):
     known = re.findall(r"^prepare_(\w+)\(\)", (ROOT / "clients/how").read_text(), re.M)
     assert all(word in known for word in words[1:]), f"clients/how knows {known}"
