@@ -1,6 +1,7 @@
 """What the commands run on: a home with a node's sockets, a demo at the documents' port, copies of the project."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -125,20 +126,24 @@ class Stage:
         return process
 
     def usual_port(self):
+        usual = int(tables.PORTS[0])
+        return usual if self.is_free(usual) else self.free_port()
+
+    @staticmethod
+    def is_free(port):
         with socket.socket() as attempt:
             attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                attempt.bind(("127.0.0.1", int(tables.PORTS[0])))
-                return int(tables.PORTS[0])
+                attempt.bind(("127.0.0.1", port))
             except OSError:
-                return self.free_port()
+                return False
+            return True
 
     def free_port(self):
         while True:
-            with socket.socket() as attempt:
-                attempt.bind(("127.0.0.1", 0))
-                port = attempt.getsockname()[1]
-            if port not in self.taken:
+            # From below those that outgoing connections take: it may be a while until somebody listens on it.
+            port = random.randrange(20_000, 32_000)
+            if port not in self.taken and self.is_free(port):
                 self.taken.add(port)
                 return port
 

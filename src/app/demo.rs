@@ -21,8 +21,9 @@ pub(super) async fn demo(mut config: Config) -> Result<(), AppError> {
     config.node.notifications = subscribes(config.node.notifications);
     let interval = config.embedded.pace.block;
     let node = Host::start(config.embedded.clone().at(socket)).await?;
-    say(introduction(&config.server.listen, interval));
-    serve::serve(config).await?;
+    let listen = config.server.listen.clone();
+    let introduce = |addresses: &[Address]| say(introduction(&listen, addresses, interval));
+    serve::introduced(config, introduce).await?;
     Ok(node.stop().await?)
 }
 
@@ -34,10 +35,15 @@ const fn subscribes(notifications: Notifications) -> Notifications {
     }
 }
 
-fn introduction(listen: &[ListenerConfig], interval: Option<Duration>) -> String {
-    let plain = listen.iter().find(|listener| listener.rules.tls.is_none());
+/// What to try, at the first of `listen` without TLS; `addresses` are what they listen on, in the same order.
+fn introduction(
+    listen: &[ListenerConfig],
+    addresses: &[Address],
+    interval: Option<Duration>,
+) -> String {
+    let plain = listen.iter().position(|listener| listener.rules.tls.is_none());
     let plaintext = if plain.is_some() { "-plaintext" } else { "-insecure" };
-    let target = match plain.or(listen.first()).map(|listener| &listener.address) {
+    let target = match addresses.get(plain.unwrap_or_default()) {
         Some(Address::Unix(path)) => format!("-unix {}", path.display()),
         Some(address) => address.to_string(),
         None => "localhost:50051".to_owned(),

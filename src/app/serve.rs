@@ -26,12 +26,22 @@ use crate::stack::{Layers, Stack, compose};
 
 /// Serves the configured node until a signal comes.
 pub(super) async fn serve(config: Config) -> Result<(), AppError> {
+    introduced(config, |_| {}).await
+}
+
+/// The same; `introduce` hears the addresses, in the configuration's order, as soon as they are known.
+pub(super) async fn introduced(
+    config: Config,
+    introduce: impl FnOnce(&[Address]),
+) -> Result<(), AppError> {
     let (signals, hangups) = (Signals::catch()?, hangups()?);
     let layers = layers(&config);
     let starter = starter(&config, layers.clone());
     let server = Server::start(&config.server, starter, Arc::clone(&layers.metrics)).await?;
     let admin = open_admin(&config, &server, &layers).await?;
-    greet(&server.addresses(), &config);
+    let addresses = server.addresses();
+    introduce(&addresses);
+    greet(&addresses, &config);
     let reporting = tokio::spawn(report(server.states(), config.node.place.clone()));
     let reloading = tokio::spawn(reload(hangups, server.rules()));
     let gone = watch::gone(server.states());

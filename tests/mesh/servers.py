@@ -1,6 +1,7 @@
 """A node, two proxies on it, and a balancer in front of them, configured by what deploy/ has."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -14,10 +15,27 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTANCES = ("left", "right")
 
 
+GIVEN: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    """One that nobody listens on, that was not given before, and from below those that outgoing connections take: what
+    the system chooses by itself may come a second time before its first user listens on it."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if port not in GIVEN and not taken(tried, port):
+                GIVEN.add(port)
+                return port
+
+
+def taken(tried: socket.socket, port: int) -> bool:
+    try:
+        tried.bind(("127.0.0.1", port))
+    except OSError:
+        return True
+    return False
 
 
 def make_certificates(folder: Path) -> None:

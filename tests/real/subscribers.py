@@ -21,6 +21,7 @@ import json
 import os
 import pathlib
 import queue
+import random
 import signal
 import socket
 import statistics
@@ -251,9 +252,12 @@ def start(words):
 
 
 def free_address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return "127.0.0.1:%d" % probe.getsockname()[1]
+    """Below the ports that outgoing connections take."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return "127.0.0.1:%d" % port
 
 
 def answers(address):

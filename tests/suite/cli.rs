@@ -57,11 +57,22 @@ fn serving() -> (Child, String) {
 }
 
 fn started(arguments: &[&str]) -> (Child, String) {
+    let (server, _, place) = introduced(arguments);
+    (server, place)
+}
+
+/// A server, what it said before it told its address, and the address.
+fn introduced(arguments: &[&str]) -> (Child, Vec<String>, String) {
     let mut server =
         program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let place = lines.find_map(|line| Some(line.ok()?.strip_prefix("listening on ")?.to_owned()));
-    (server, place.unwrap())
+    let mut said = Vec::new();
+    for line in BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap) {
+        if let Some(place) = line.strip_prefix("listening on ") {
+            return (server, said, place.to_owned());
+        }
+        said.push(line);
+    }
+    panic!("it never listened: {said:?}");
 }
 
 fn signal(server: &Child, name: &str) {
@@ -102,6 +113,17 @@ fn healthy(asked: &str) -> (bool, String) {
         std::thread::sleep(Duration::from_millis(100));
     }
     (false, last)
+}
+
+#[test]
+fn what_the_demo_proposes_names_the_port_that_the_system_chose() {
+    let demo = ["demo", "--interval", "0s", "--blocks", "1", "--listen", "127.0.0.1:0"];
+    let (mut server, said, address) = introduced(&demo);
+    signal(&server, "-TERM");
+    assert!(server.wait().unwrap().success());
+    let proposed = said.iter().filter(|line| line.contains("grpcurl"));
+    let (right, wrong): (Vec<_>, Vec<_>) = proposed.partition(|line| line.contains(&address));
+    assert_eq!((right.len(), wrong.len()), (4, 0), "{said:?}");
 }
 
 #[test]
