@@ -51,6 +51,20 @@ def commands(language, body):
     return found
 
 
+#: Where a link leads, and what is written as a path of the project.
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+PATH = re.compile(r"`((?:benches|call|clients|codegen|contract|deploy|devnode|docs|fuzz|proto|schema|scripts|shield|src|testkit"
+                  r"|tests)/[\w./-]*)`")
+
+
+def lost(path, root):
+    """What a document points to and is not there. A path of a module may lack its ending."""
+    text = path.read_text()
+    links = [link for link in LINK.findall(text) if not (path.parent / link).exists()]
+    paths = [name for name in PATH.findall(text) if not (root / name).exists() and not (root / f"{name}.rs").exists()]
+    return links + paths
+
+
 #: A word of which a part differs from run to run, marked by "…"; digits of hexadecimal beside the mark differ, too.
 VARIES = re.compile(r"[0-9a-f.-]*…[0-9a-f]*")
 
