@@ -16,6 +16,7 @@ pub mod frontend;
 pub mod layer;
 pub mod metrics;
 pub mod output;
+mod regular;
 pub mod stack;
 pub mod stream;
 pub mod trace;

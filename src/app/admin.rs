@@ -26,11 +26,12 @@ use super::vital::{Answer, VitalSigns};
 use crate::metrics::Metrics;
 use crate::metrics::exposition::{self, Look};
 
-/// Connections that may be open. A scraper and some probes need one each; further ones wait.
-const CONNECTIONS: usize = 16;
+/// Connections that may be open. A scraper and some probes need one each; further ones wait, so there are more places
+/// than anybody opens by mistake.
+const CONNECTIONS: usize = 128;
 
-/// How long a request's head may take to arrive.
-const HEAD: Duration = Duration::from_secs(5);
+/// How long a request's head may take to arrive. Probes wait behind connections that say nothing.
+const HEAD: Duration = Duration::from_secs(2);
 
 /// How long a connection may last: one request, and its answer read.
 const CONNECTION: Duration = Duration::from_secs(30);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bitcoin_grpc_devnode::socket::bind_private;
@@ -122,7 +122,7 @@ impl Socket {
             Address::Unix(path) => {
                 remove_abandoned(path);
                 let listener = bind_private(path)?;
-                let file = SocketFile(path.clone());
+                let file = SocketFile::new(path)?;
                 open_file(path, config.file)?;
                 Ok(Self::Unix(listener, Some(file)))
             }
@@ -135,7 +135,7 @@ impl Socket {
         match self {
             Self::Tcp(listener) => Ok(Address::Tcp(listener.local_addr()?)),
             // The socket was bound under another name than the one that its file got.
-            Self::Unix(_, Some(file)) => Ok(Address::Unix(file.0.clone())),
+            Self::Unix(_, Some(file)) => Ok(Address::Unix(file.path.clone())),
             Self::Unix(listener, None) => {
                 let address = listener.local_addr()?;
                 Ok(Address::Unix(address.as_pathname().unwrap_or(Path::new("")).to_owned()))
@@ -202,14 +202,30 @@ fn remove_abandoned(path: &Path) {
     }
 }
 
-/// Removes the file when it is dropped.
+/// Removes the file when it is dropped, unless it is another one by then.
 #[derive(Debug)]
-pub(super) struct SocketFile(PathBuf);
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+    }
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 #[cfg(test)]
@@ -248,6 +264,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_socket_of_a_successor_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let address = Address::Unix(path.clone());
+        let first = bind(&address).await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let second = bind(&address).await.unwrap();
+        drop(first);
+        std::os::unix::net::UnixStream::connect(&path).unwrap();
+        drop(second);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
     async fn a_file_that_is_no_socket_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("wallet.dat");
@@ -259,7 +289,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_socket_has_the_mode_and_the_owner_that_were_asked_for() {
-        use std::os::unix::fs::MetadataExt;
         let directory = tempfile::tempdir().unwrap();
         let ours = std::fs::metadata(directory.path()).unwrap();
         for (name, mode) in [("a", 0o600), ("b", 0o660), ("c", 0o666)] {

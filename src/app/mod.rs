@@ -86,7 +86,7 @@ impl AppError {
 pub fn run(command: Command, config: Config) -> Result<(), AppError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // `probe` and workers put what belongs to a connection on the thread they are on.
-    tokio::task::LocalSet::new().block_on(&runtime, async {
+    let outcome = tokio::task::LocalSet::new().block_on(&runtime, async {
         let logging = logging::start(&config.log).map_err(AppError::Traces)?;
         let outcome = match command {
             Command::Serve => serve::serve(config).await,
@@ -101,5 +101,8 @@ pub fn run(command: Command, config: Config) -> Result<(), AppError> {
         };
         logging.stop().await;
         outcome
-    })
+    });
+    // A file that is still being read keeps nobody from ending.
+    runtime.shutdown_background();
+    outcome
 }

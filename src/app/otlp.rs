@@ -1,12 +1,14 @@
 //! Traces, sent to a collector by OTLP over gRPC.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider,
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, SpanData, SpanExporter,
 };
 use tracing::{Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -41,7 +43,7 @@ pub(super) struct Traces {
 impl Traces {
     /// Starts a thread that sends spans. It must be called inside a runtime, which keeps the connection.
     pub(super) fn start(config: &OtlpConfig) -> Result<Self, String> {
-        let exporter = SpanExporter::builder()
+        let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_tonic()
             .with_endpoint(&config.endpoint)
             .with_timeout(EXPORT)
@@ -52,6 +54,7 @@ impl Traces {
             .with_max_export_batch_size(BATCH)
             .with_scheduled_delay(DELAY)
             .build();
+        let exporter = Watched { exporter, away: AtomicBool::new(false) };
         let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
         // What a caller decided for its trace holds for our part of it.
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.sample)));
@@ -84,5 +87,70 @@ impl Traces {
         if let Ok(Err(error)) = stopped.await {
             tracing::warn!(%error, "the last traces were not sent");
         }
+    }
+}
+
+/// Tells once that the collector takes nothing, and once that it does again. Spans of the time between are lost.
+#[derive(Debug)]
+struct Watched<E> {
+    exporter: E,
+    away: AtomicBool,
+}
+
+/// What is told of a collector.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    Away,
+    Back,
+}
+
+impl<E> Watched<E> {
+    fn news(&self, outcome: &OTelSdkResult) -> Option<News> {
+        let away = outcome.is_err();
+        let changed = self.away.swap(away, Ordering::Relaxed) != away;
+        changed.then_some(if away { News::Away } else { News::Back })
+    }
+}
+
+impl<E: SpanExporter> SpanExporter for Watched<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let outcome = self.exporter.export(batch).await;
+        match (self.news(&outcome), &outcome) {
+            (Some(News::Away), Err(error)) => {
+                tracing::warn!(%error, "the collector takes no traces");
+            }
+            (Some(_), _) => tracing::info!("the collector takes traces again"),
+            (None, _) => {}
+        }
+        outcome
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_sdk::error::OTelSdkError;
+
+    use super::*;
+
+    #[test]
+    fn a_collector_that_is_away_is_told_of_once() {
+        let watched = Watched { exporter: (), away: AtomicBool::new(false) };
+        let failed = || Err(OTelSdkError::InternalFailure("nobody there".to_owned()));
+        let outcomes = [Ok(()), failed(), failed(), Ok(()), Ok(()), failed()];
+        let news = outcomes.map(|outcome| watched.news(&outcome));
+        let (away, back) = (Some(News::Away), Some(News::Back));
+        assert_eq!(news, [None, away, None, back, None, Some(News::Away)]);
     }
 }

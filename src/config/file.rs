@@ -11,6 +11,9 @@ use super::typed::{Source, Typed};
 /// Options whose value may be a list of words.
 const LISTS: [&str; 1] = ["node"];
 
+/// Options that are no numbers although they have only digits: TOML would have taken `0o660` for 432.
+const TEXTS: [&str; 1] = ["socket-mode"];
+
 /// Adds what a file says.
 pub(super) fn read(path: &Path, typed: &mut Typed, faults: &mut Vec<Fault>) {
     let place = || path.display().to_string();
@@ -69,6 +72,9 @@ fn give(key: &str, value: Value, source: Source, typed: &mut Typed) -> Result<()
 
 fn values(option: &Opt, value: Value) -> Result<Vec<String>, String> {
     match value {
+        Value::Integer(_) if TEXTS.contains(&option.name) => {
+            Err("must be a text, such as \"660\"".to_owned())
+        }
         Value::Array(values) if option.many || LISTS.contains(&option.name) => {
             values.into_iter().map(text).collect()
         }

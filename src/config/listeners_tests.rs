@@ -107,6 +107,7 @@ fn faults_of_tables_name_their_listener() {
         ("listen = \"0.0.0.0:1\"", "listen (in the file's listener 2)"),
         ("listen = \"here\"", "listen (in the file's listener 2)"),
         ("listen = \"unix:/b\"\nsocket-mode = \"999\"", "socket-mode (in the file's listener 2)"),
+        ("listen = \"unix:/b\"\nsocket-mode = 0o660", "must be a text"),
         ("listen = \"unix:/b\"\ntls-cert = \"c\"\ntls-key = \"k\"", "unix sockets"),
     ] {
         refused(&table(what), &[], word);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bitcoin_grpc_contract::{Access, PROFILES, Profile};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::caller::{self, CallerConfig};
 use super::cli::Invocation;
@@ -296,7 +297,9 @@ fn otlp(reader: &mut Reader<'_>) -> Option<OtlpConfig> {
 /// A collector's address. TLS is left to a collector beside this program.
 fn collector(text: &str) -> Result<String, String> {
     let uri: http::Uri = text.parse().map_err(|_| "is no URL".to_owned())?;
-    match uri.scheme_str() == Some("http") && uri.host().is_some() {
+    // Nobody would be told a user or a password.
+    let bare = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    match uri.scheme_str() == Some("http") && bare {
         true => Ok(text.to_owned()),
         false => Err("is not of the form http://HOST:PORT".to_owned()),
     }
@@ -410,7 +413,14 @@ fn log_form(text: &str) -> Result<LogForm, String> {
     }
 }
 
+/// A word alone is a level: as the name of a part of the program, which it could be, it would silence all others.
 fn log_level(text: &str) -> Result<String, String> {
+    let alone = |part: &&str| !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err();
+    if let Some(word) = text.split(',').map(str::trim).find(alone) {
+        return Err(format!(
+            "has {word:?}, which is none of off, error, warn, info, debug and trace"
+        ));
+    }
     EnvFilter::try_new(text)
         .map(|_| text.to_owned())
         .map_err(|error| format!("is no filter: {error}"))

@@ -305,7 +305,8 @@ fn traces_go_to_a_collector_by_http() {
     let flags = [("otlp", "http://localhost:4317"), ("otlp-sample", "0.25")];
     let otlp = mean(&flags).unwrap().log.otlp.unwrap();
     assert_eq!((otlp.endpoint.as_str(), otlp.sample), ("http://localhost:4317", 0.25));
-    for bad in ["", "localhost:4317", "https://localhost:4317", "http://", "/x"] {
+    for bad in ["", "localhost:4317", "https://localhost:4317", "http://", "/x", "http://me:x@h:1"]
+    {
         assert_eq!(faults(&[("otlp", bad)]).len(), 1, "{bad}");
     }
     for bad in ["-0.1", "1.1", "NaN", "all"] {
@@ -328,5 +329,16 @@ fn leases_are_bounded_as_typed() {
     assert_eq!(faults(&[("leases", "3"), ("leases-per-caller", "4")]).len(), 1);
     for bad in ["", "a b", "a.b", &"x".repeat(64)] {
         assert_eq!(faults(&[("instance", bad)]).len(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn a_level_of_the_log_that_is_none_is_refused() {
+    for good in ["info", "WARN", "off", "warn,bitcoin_grpc=debug", "bitcoin_grpc::app=trace, error"]
+    {
+        assert_eq!(log_level(good).as_deref(), Ok(good));
+    }
+    for bad in ["warning", "verbose", "info,bitcoin_grpc", "a=b=c"] {
+        assert!(log_level(bad).is_err(), "{bad}");
     }
 }

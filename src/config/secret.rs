@@ -1,9 +1,10 @@
 //! Files that decide who may do what. Whoever could write them could do anything.
 
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use crate::regular;
 
 /// Largest such file, in bytes: thousands of identities.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
@@ -17,7 +18,7 @@ const OTHERS_WRITE: u32 = 0o022;
 /// With what is wrong with it.
 pub(crate) fn read_guarded(path: &Path) -> Result<String, String> {
     let fault = |error| format!("cannot be read: {error}");
-    let file = File::open(path).map_err(fault)?;
+    let file = regular::open(path).map_err(fault)?;
     let mode = file.metadata().map_err(fault)?.mode() & 0o777;
     if mode & OTHERS_WRITE != 0 {
         return Err(format!(

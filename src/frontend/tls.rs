@@ -5,7 +5,6 @@
 //! names and e-mail addresses are not looked at.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +18,8 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+
+use crate::regular;
 
 /// The name of HTTP/2 in TLS. Clients that ask for something else only are sent away.
 const HTTP2: &[u8] = b"h2";
@@ -168,7 +169,7 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 /// Reads a file, unless it gives one of the permissions that it must not.
 fn read(path: &Path, forbidden: u32) -> Result<Vec<u8>, TlsError> {
     let fault = |error| TlsError::File { path: path.to_owned(), error };
-    let file = File::open(path).map_err(fault)?;
+    let file = regular::open(path).map_err(fault)?;
     let mode = file.metadata().map_err(fault)?.mode();
     if mode & forbidden != 0 {
         let mode = mode & 0o777;

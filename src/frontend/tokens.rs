@@ -111,7 +111,8 @@ fn start(digest: &Digest) -> [u8; 8] {
 
 fn parse_line(line: &str) -> Result<Token, String> {
     let mut words = line.split_whitespace();
-    let name = checked_name(words.next().unwrap_or_default())?;
+    let name = checked_name(words.next().unwrap_or_default());
+    let name = name.map_err(|problem| format!("the name at its beginning {problem}"))?;
     let hex = words.next().and_then(|word| word.strip_prefix("sha256:"));
     let hash: Option<sha256::Hash> = hex.and_then(|hex| hex.parse().ok());
     let hash = hash.ok_or("does not go on with sha256: and 64 hexadecimal digits")?;
@@ -135,14 +136,14 @@ fn time(text: &str) -> Option<SystemTime> {
 /// use colons and commas.
 ///
 /// # Errors
-/// With what is wrong with it.
+/// With what is wrong with it, which does not repeat it: it may be a token in the wrong place.
 pub fn checked_name(name: &str) -> Result<&str, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(legal) {
-        return Err(format!("{name:?} is not 1 to {MAX_NAME} letters, digits, -, _ or ."));
+        return Err(format!("is not 1 to {MAX_NAME} letters, digits, -, _ or ."));
     }
     if name == "anonymous" || name.starts_with("anonymous-") || name == "authenticated" {
-        return Err(format!("{name:?} has a meaning of its own and cannot be an identity"));
+        return Err("has a meaning of its own and cannot be an identity".to_owned());
     }
     Ok(name)
 }
@@ -197,6 +198,16 @@ mod tests {
         let at = |token: &str, time| tokens.identity(&digest(token.as_bytes()), || time).is_some();
         assert!(at(&token, until - Duration::from_secs(1)) && !at(&token, until));
         assert!(at(&other, until));
+    }
+
+    /// The wrong one of the two texts that making a token prints.
+    #[test]
+    fn a_token_in_the_place_of_its_digest_is_not_repeated() {
+        let (token, _) = make("monitor", None).unwrap();
+        for text in [token.clone(), format!("monitor {token}"), format!("monitor sha256:{token}")] {
+            let told = faults(&text).remove(0).1;
+            assert!(!told.contains(&token[PREFIX.len()..]), "{told}");
+        }
     }
 
     #[test]

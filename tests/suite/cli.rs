@@ -65,14 +65,16 @@ fn started(arguments: &[&str]) -> (Child, String) {
 fn introduced(arguments: &[&str]) -> (Child, Vec<String>, String) {
     let mut server =
         program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut said = Vec::new();
-    for line in BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap) {
-        if let Some(place) = line.strip_prefix("listening on ") {
-            return (server, said, place.to_owned());
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (mut said, mut place) = (Vec::new(), None);
+    for line in lines.by_ref() {
+        place = line.strip_prefix("listening on ").map(str::to_owned);
+        if place.is_some() {
+            break;
         }
         said.push(line);
     }
-    panic!("it never listened: {said:?}");
+    (server, said, place.unwrap())
 }
 
 fn signal(server: &Child, name: &str) {

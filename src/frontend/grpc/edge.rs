@@ -20,8 +20,8 @@ use super::status::RequestFault;
 use crate::error::Reason;
 use crate::metrics::Metrics;
 
-/// Content types that begin so are gRPC; a subtype such as `+proto` may follow.
-const GRPC: &[u8] = b"application/grpc";
+/// The content types of gRPC with protobuf. Parameters may follow.
+const GRPC: [&[u8]; 2] = [b"application/grpc", b"application/grpc+proto"];
 
 /// The service's name in a path: `a.b.C` of `/a.b.C/Method`.
 pub(super) fn service_name(path: &str) -> &str {
@@ -34,8 +34,13 @@ pub(super) fn not_grpc<B>(request: &Request<B>) -> Option<StatusCode> {
         return Some(StatusCode::METHOD_NOT_ALLOWED);
     }
     let kind = request.headers().get(CONTENT_TYPE);
-    let grpc = kind.is_some_and(|kind| kind.as_bytes().starts_with(GRPC));
+    let grpc = kind.is_some_and(|kind| is_grpc(kind.as_bytes()));
     (!grpc).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+}
+
+fn is_grpc(kind: &[u8]) -> bool {
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
+    GRPC.iter().any(|grpc| kind.eq_ignore_ascii_case(grpc))
 }
 
 /// An empty answer with an HTTP status.
@@ -151,14 +156,25 @@ mod tests {
 
     #[test]
     fn what_is_grpc_and_what_is_not() {
-        assert_eq!(not_grpc(&request(Method::POST, "application/grpc")), None);
-        assert_eq!(not_grpc(&request(Method::POST, "application/grpc+proto")), None);
+        for kind in
+            ["application/grpc", "application/grpc+proto", "Application/gRPC ; charset=utf-8"]
+        {
+            assert_eq!(not_grpc(&request(Method::POST, kind)), None, "{kind}");
+        }
         assert_eq!(
             not_grpc(&request(Method::GET, "application/grpc")),
             Some(StatusCode::METHOD_NOT_ALLOWED)
         );
-        let json = not_grpc(&request(Method::POST, "application/json"));
-        assert_eq!(json, Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        for kind in [
+            "application/json",
+            "application/grpc-web",
+            "application/grpc+json",
+            "application/grpcx",
+            "",
+        ] {
+            let refused = Some(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            assert_eq!(not_grpc(&request(Method::POST, kind)), refused, "{kind}");
+        }
     }
 
     #[test]

@@ -64,3 +64,11 @@ pub const RECEIVE: Duration = Duration::from_secs(60);
 
 /// Longest message of a status, in bytes. Statuses travel in headers, which clients bound.
 pub const MAX_STATUS_MESSAGE: usize = 1024;
+
+/// Longest text in the details of a status, in bytes: a violation's field or description, or what stands in
+/// the metadata of ErrorInfo.
+pub const MAX_DETAIL: usize = 256;
+
+/// All violations of a status together, in bytes; further ones are left out. With the rest of the status, in base64,
+/// they stay below 8 KiB, which is as much as gRPC's C core takes of headers.
+pub const MAX_VIOLATIONS: usize = 2 * 1024;

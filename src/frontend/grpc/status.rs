@@ -7,7 +7,7 @@ use bitcoin_grpc_contract::{Method, Violation};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use super::limits::MAX_STATUS_MESSAGE;
+use super::limits::{MAX_DETAIL, MAX_STATUS_MESSAGE, MAX_VIOLATIONS};
 use crate::error::{self, CallError, LeaseEnd, Reason};
 
 /// Domain of every `google.rpc.ErrorInfo` of ours.
@@ -34,7 +34,8 @@ pub fn status(error: &CallError, method: Method) -> Status {
     if let CallError::Invalid(violations) = error {
         details.set_bad_request(field_violations(violations));
     }
-    Status::with_error_details(code(error.code()), shortened(error.to_string()), details)
+    let message = shortened(error.to_string(), MAX_STATUS_MESSAGE);
+    Status::with_error_details(code(error.code()), message, details)
 }
 
 /// A code in tonic's type.
@@ -119,25 +120,35 @@ fn metadata(error: &CallError, method: Method) -> HashMap<String, String> {
         }
         _ => {}
     }
-    metadata
+    metadata.into_iter().map(|(name, value)| (name, shortened(value, MAX_DETAIL))).collect()
 }
 
 fn method_metadata(path: &str) -> HashMap<String, String> {
-    HashMap::from([("method".to_owned(), path.trim_start_matches('/').to_owned())])
+    let method = path.trim_start_matches('/').to_owned();
+    HashMap::from([("method".to_owned(), shortened(method, MAX_DETAIL))])
 }
 
 fn field_violations(violations: &[Violation]) -> Vec<FieldViolation> {
-    violations.iter().map(|v| FieldViolation::new(&v.field, &v.description)).collect()
+    let mut room = MAX_VIOLATIONS;
+    let fits = |violation: &FieldViolation| {
+        let size = violation.field.len() + violation.description.len();
+        room.checked_sub(size).map(|rest| room = rest).is_some()
+    };
+    let violation = |v: &Violation| {
+        let text = |text: &str| shortened(text.to_owned(), MAX_DETAIL);
+        FieldViolation::new(text(&v.field), text(&v.description))
+    };
+    violations.iter().map(violation).take_while(fits).collect()
 }
 
-/// A message that fits into a header, cut at a character's end.
-fn shortened(mut message: String) -> String {
-    if message.len() > MAX_STATUS_MESSAGE {
-        let end = (0..=MAX_STATUS_MESSAGE).rev().find(|end| message.is_char_boundary(*end));
-        message.truncate(end.unwrap_or(0));
-        message.push('…');
+/// A text that fits into a header, cut at a character's end.
+fn shortened(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
     }
-    message
+    text
 }
 
 /// What is wrong with a request that never became a call.
@@ -213,7 +224,11 @@ impl RequestFault {
         if self == Self::NoRoom {
             details.set_retry_info(Some(ROOM_RETRY));
         }
-        Status::with_error_details(self.code(), shortened(detail.to_owned()), details)
+        Status::with_error_details(
+            self.code(),
+            shortened(detail.to_owned(), MAX_STATUS_MESSAGE),
+            details,
+        )
     }
 }
 

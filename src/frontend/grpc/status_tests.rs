@@ -129,7 +129,29 @@ fn what_a_program_can_use_is_in_the_metadata() {
 
 #[test]
 fn long_messages_are_cut_at_a_character() {
-    let message = shortened("ä".repeat(MAX_STATUS_MESSAGE));
+    let message = shortened("ä".repeat(MAX_STATUS_MESSAGE), MAX_STATUS_MESSAGE);
     assert!(message.len() <= MAX_STATUS_MESSAGE + '…'.len_utf8());
     assert!(message.ends_with("ä…"));
+}
+
+/// Clients of gRPC's C core take 8 KiB of headers, in which the details stand in base64.
+#[test]
+fn a_status_fits_into_a_clients_headers_whatever_was_wrong() {
+    let long = "ä".repeat(100_000);
+    let violation = || Violation { field: long.clone(), description: long.clone() };
+    let many = CallError::Invalid((0..1000).map(|_| violation()).collect());
+    let statuses = [
+        status(&many, METHOD),
+        status(&CallError::WalletNotLoaded(long.clone()), METHOD),
+        status(&CallError::NodeException(long.clone()), METHOD),
+        RequestFault::UnknownMethod.status(&format!("/{long}/{long}"), &long),
+    ];
+    for status in statuses {
+        let message: usize =
+            status.message().bytes().map(|b| if b.is_ascii() { 1 } else { 3 }).sum();
+        let size = message + status.details().len().div_ceil(3) * 4;
+        assert!(size < 7 * 1024, "{size}: {status:?}");
+    }
+    let details = status(&many, METHOD).get_error_details();
+    assert!(!details.bad_request().unwrap().field_violations.is_empty());
 }

@@ -6,10 +6,11 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::{spawn_local, yield_now};
+use tokio::time::Instant;
 
 /// A request that comes so long after the one before is alone. What a thread does for one call takes a few dozen
 /// microseconds.
@@ -100,7 +101,7 @@ mod tests {
         steps.take()
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn requests_that_come_together_enter_in_order_with_a_look_at_the_sockets_between() {
         let bunches = async {
             let turnstile = Rc::default();
@@ -112,12 +113,12 @@ mod tests {
         LocalSet::new().run_until(bunches).await;
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_request_that_is_alone_does_not_wait() {
         let turnstile = Rc::<Turnstile>::default();
         for _ in 0..3 {
             assert!(Rc::clone(&turnstile).enter().now_or_never().is_some());
-            std::thread::sleep(2 * APART);
+            tokio::time::advance(2 * APART).await;
         }
     }
 }
