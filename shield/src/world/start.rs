@@ -21,6 +21,7 @@ use bitcoin_grpc::stack::{Layers, Stack, compose};
 use bitcoin_grpc_contract::Profile;
 use bitcoin_grpc_devnode::clock::Clock;
 use bitcoin_grpc_devnode::host::{Host, HostOptions};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -67,6 +68,8 @@ impl World {
         };
         let (stop, stopped) = oneshot::channel();
         let started = runtime.block_on(async {
+            // A Rust program is not ended by a write to a peer that is gone; libFuzzer, which has its own beginning, is.
+            drop(signal(SignalKind::pipe()).expect("a signal's handler"));
             let (place, host) = node(subject, folder.path()).await;
             let config = node_config(place, &leases, &layers);
             let stack = Arc::new(OnceLock::new());
